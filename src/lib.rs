@@ -1,0 +1,3 @@
+//! mxwarden
+pub mod model;
+pub mod wire;

@@ -1,0 +1,63 @@
+//! What can be proved about one partner: two directions, four statements each.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// Which way the mail goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// The partner sends to us.
+    Inbound,
+    /// We send to the partner.
+    Outbound,
+}
+
+/// One provable statement. Sender and receiver swap with the direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Statement {
+    /// Our connector says what the agreement says.
+    Configured,
+    /// The receiver refuses anything less.
+    ReceiverEnforces,
+    /// The receiver can do what is required.
+    ReceiverOffers,
+    /// The sender refuses a receiver that does less.
+    SenderEnforces,
+}
+
+/// A direction and a statement, written `outbound/receiver-offers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim {
+    /// Which way the mail goes.
+    pub direction: Direction,
+    /// What is stated.
+    pub statement: Statement,
+}
+
+impl Claim {
+    /// The claim `check` proves.
+    pub const OUTBOUND_RECEIVER_OFFERS: Self =
+        Self { direction: Direction::Outbound, statement: Statement::ReceiverOffers };
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = match self.direction {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        };
+        let statement = match self.statement {
+            Statement::Configured => "configured",
+            Statement::ReceiverEnforces => "receiver-enforces",
+            Statement::ReceiverOffers => "receiver-offers",
+            Statement::SenderEnforces => "sender-enforces",
+        };
+        write!(f, "{direction}/{statement}")
+    }
+}
+
+impl Serialize for Claim {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

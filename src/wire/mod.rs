@@ -1,0 +1,11 @@
+//! Bytes in, values out: every format a stranger sends us, parsed once, for everyone.
+//!
+//! Invariant: nothing here does I/O, reads a clock or panics, whatever the bytes are; a parser that
+//! refuses says where and what, and the raw text is kept by whoever called it.
+
+pub mod enhanced_status;
+pub mod name;
+
+pub mod smtp;
+pub mod text;
+pub mod x509;

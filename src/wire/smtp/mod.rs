@@ -1,0 +1,11 @@
+//! The SMTP dialogue as values: replies, capabilities, and the client's side without any I/O ([RFC 5321]).
+//!
+//! Invariant: what a peer sends is bounded here, in bytes, lines and line length, whoever reads the socket.
+//!
+//! [RFC 5321]: https://www.rfc-editor.org/rfc/rfc5321
+
+mod capabilities;
+mod reply;
+
+pub use capabilities::Capabilities;
+pub use reply::{Reply, ReplyError, ReplyLimits, ReplyReader};
