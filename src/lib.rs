@@ -1,3 +1,5 @@
 //! mxwarden
+pub mod judge;
 pub mod model;
+pub mod observe;
 pub mod wire;

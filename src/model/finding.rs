@@ -33,6 +33,7 @@ ids! {
     CertDiffersBetweenEndpoints = "cert-differs-between-endpoints",
     CertExpired = "cert-expired",
     CertExpiresSoon = "cert-expires-soon",
+    CertInvalid = "cert-invalid",
     CertIsCa = "cert-is-ca",
     CertNameMismatch = "cert-name-mismatch",
     CertNoSan = "cert-no-san",

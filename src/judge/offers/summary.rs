@@ -1,0 +1,83 @@
+//! The one sentence that stands first: how many endpoints, and why.
+
+use super::Look;
+use crate::model::{
+    finding::{Finding, Severity},
+    obstacle::{Obstacle, ObstacleId},
+    requirement::Requirement,
+    state::State,
+};
+
+/// What the sentence is made of.
+pub(super) struct Seen<'a> {
+    pub(super) findings: &'a [Finding],
+    pub(super) obstacles: &'a [Obstacle],
+    pub(super) looks: &'a [Look],
+    pub(super) waived: &'a [bool],
+    pub(super) requirement: &'a Requirement,
+}
+
+pub(super) fn of(seen: &Seen<'_>) -> String {
+    let counted: Vec<&Look> = seen
+        .looks
+        .iter()
+        .zip(seen.waived)
+        .filter(|(_, waived)| !**waived)
+        .map(|(l, _)| l)
+        .collect();
+    let total = counted.len();
+    let count = |state| counted.iter().filter(|look| look.report.state == state).count();
+    let mut sentence = if let Some(worst) = worst(seen.findings) {
+        let reason = worst.id.explanation().title;
+        match (count(State::Violated), total) {
+            (0, _) | (_, 0) => format!("falls short: {reason}"),
+            (1, 1) => format!("its one endpoint falls short: {reason}"),
+            (bad, total) if bad == total => format!("all {total} endpoints fall short: {reason}"),
+            (1, total) => format!("1 of {total} endpoints falls short: {reason}"),
+            (bad, total) => format!("{bad} of {total} endpoints fall short: {reason}"),
+        }
+    } else if count(State::Compliant) == total && total > 0 && seen.obstacles.is_empty() {
+        let level = level(seen.requirement);
+        match total {
+            1 => format!("its one endpoint offers what is required ({level})"),
+            2 => format!("both endpoints offer what is required ({level})"),
+            _ => format!("all {total} endpoints offer what is required ({level})"),
+        }
+    } else {
+        let reason = seen.obstacles.iter().find(|o| o.id == ObstacleId::Port25Blocked);
+        let reason = reason.or(seen.obstacles.first());
+        let reason = reason.map_or("nothing was seen", |o| o.id.explanation().title);
+        match (count(State::Compliant), total) {
+            (0, _) => format!("could not be judged: {reason}"),
+            (good, total) if good == total => {
+                format!("good at the {total} endpoints seen, but not all is known: {reason}")
+            }
+            (good, total) => {
+                format!(
+                    "{good} of {total} endpoints are good, the rest could not be judged: {reason}"
+                )
+            }
+        }
+    };
+    if seen.waived.iter().any(|waived| *waived) {
+        let v6 = seen
+            .looks
+            .iter()
+            .zip(seen.waived)
+            .any(|(l, waived)| *waived && l.report.address.is_ipv6());
+        sentence.push_str(if v6 {
+            "; IPv6 not tested from here"
+        } else {
+            "; IPv4 not tested from here"
+        });
+    }
+    sentence
+}
+
+fn worst(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().find(|finding| finding.severity == Severity::Violation)
+}
+
+fn level(requirement: &Requirement) -> String {
+    format!("level {}, {} or newer", requirement.level, requirement.min_version.version())
+}

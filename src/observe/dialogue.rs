@@ -1,0 +1,163 @@
+//! One side of an SMTP conversation: commands out, one write each; replies in, bounded; all of it written down.
+//!
+//! Invariant: a reply is waited for after every command (no pipelining), and nothing is said before the peer spoke.
+
+use super::verifier;
+use crate::model::{
+    limits::Limits,
+    session::{Ending, HandshakeFailure, Lost, Phase},
+};
+use crate::wire::{
+    smtp::{Reply, ReplyReader},
+    text::printable_within,
+};
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Octets asked of the socket at a time. A reply is seldom longer.
+const CHUNK: usize = 2 << 10;
+
+/// A conversation over any stream.
+#[derive(Debug)]
+pub(super) struct Dialogue<S> {
+    io: S,
+    reader: ReplyReader,
+    unread: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
+    pub(super) fn new(io: S, limits: &Limits) -> Self {
+        Self { io, reader: ReplyReader::new(limits.reply), unread: Vec::new() }
+    }
+
+    /// Sends one command line.
+    pub(super) async fn say(
+        &mut self,
+        line: &str,
+        phase: Phase,
+        log: &mut Transcript,
+    ) -> Result<(), Ending> {
+        log.client(line);
+        let bytes = format!("{line}\r\n");
+        let sent = async {
+            self.io.write_all(bytes.as_bytes()).await?;
+            self.io.flush().await
+        };
+        match sent.await {
+            Ok(()) => Ok(()),
+            // The peer may have said why before it closed.
+            Err(error) => match self.hear(phase, log).await {
+                Ok(reply) => Err(Ending::Refused(phase, reply)),
+                Err(_) => Err(ended(&error, phase)),
+            },
+        }
+    }
+
+    /// Waits for one reply.
+    pub(super) async fn hear(
+        &mut self,
+        phase: Phase,
+        log: &mut Transcript,
+    ) -> Result<Reply, Ending> {
+        loop {
+            let mut input = self.unread.as_slice();
+            let outcome = self.reader.take_from(&mut input);
+            self.unread = input.to_vec();
+            match outcome {
+                Ok(Some(reply)) => {
+                    log.server(&reply);
+                    return Ok(reply);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    log.note(&error.to_string());
+                    let ending =
+                        if error.is_excess() { Ending::TooMuchData } else { Ending::Protocol };
+                    return Err(ending(phase, error.to_string()));
+                }
+            }
+            let mut chunk = Vec::with_capacity(CHUNK);
+            match self.io.read_buf(&mut chunk).await {
+                Ok(0) => {
+                    if let Some(partial) = self.reader.unfinished() {
+                        log.note(&format!("the peer closed within a line: {partial}"));
+                    }
+                    return Err(Ending::Lost(phase, Lost::Eof));
+                }
+                Ok(_) => self.unread = chunk,
+                Err(error) => return Err(ended(&error, phase)),
+            }
+        }
+    }
+
+    /// One command and its reply.
+    pub(super) async fn ask(
+        &mut self,
+        line: &str,
+        phase: Phase,
+        log: &mut Transcript,
+    ) -> Result<Reply, Ending> {
+        self.say(line, phase, log).await?;
+        self.hear(phase, log).await
+    }
+
+    /// The stream, and what was read behind the last reply.
+    pub(super) fn into_parts(self) -> (S, Vec<u8>) {
+        (self.io, self.unread)
+    }
+}
+
+/// How a failed read or write ended the session.
+fn ended(error: &io::Error, phase: Phase) -> Ending {
+    match verifier::failure(error) {
+        HandshakeFailure::Lost(how) => Ending::Lost(phase, how),
+        failure => Ending::Handshake(failure),
+    }
+}
+
+/// What was said, bounded.
+#[derive(Debug)]
+pub(super) struct Transcript {
+    lines: Vec<String>,
+    room: usize,
+}
+
+impl Transcript {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { lines: Vec::new(), room: limits.transcript }
+    }
+
+    pub(super) fn client(&mut self, line: &str) {
+        self.push(format!("C: {}", printable_within(line.as_bytes(), 1000)));
+    }
+
+    pub(super) fn server(&mut self, reply: &Reply) {
+        let last = reply.lines.len().saturating_sub(1);
+        for (at, line) in reply.lines.iter().enumerate() {
+            let mark = if at == last { ' ' } else { '-' };
+            self.push(format!("S: {}{mark}{line}", reply.code));
+        }
+    }
+
+    pub(super) fn note(&mut self, text: &str) {
+        self.push(format!("-- {}", printable_within(text.as_bytes(), 1000)));
+    }
+
+    fn push(&mut self, line: String) {
+        match self.room.checked_sub(line.len()) {
+            Some(room) => {
+                self.room = room;
+                self.lines.push(line);
+            }
+            None if self.room > 0 => {
+                self.room = 0;
+                self.lines.push("-- the transcript is cut here".to_owned());
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+}

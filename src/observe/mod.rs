@@ -1,0 +1,10 @@
+//! Looks at the world: the only module that touches the network to see.
+//!
+//! Invariant: returns evidence whatever the peer does; an error means that *we* are broken.
+
+pub mod clock;
+mod dialogue;
+mod screen;
+pub mod starttls;
+pub mod tls;
+mod verifier;

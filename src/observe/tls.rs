@@ -1,0 +1,183 @@
+//! The client side of a TLS handshake that accepts whatever certificate comes, and says what it saw.
+//!
+//! 1. One configuration for the process; a probe gets a shallow copy with a recorder of its own.
+//! 2. X25519MLKEM768 is offered first; the same without it is a second configuration.
+//!
+//! Invariant: no session is ever resumed, so every look sees the certificates of today.
+
+use super::{
+    screen::Screen,
+    verifier::{self, Recorder},
+};
+use crate::model::requirement::TlsVersion;
+use crate::model::session::{HandshakeFailure, SeenBy, Tls};
+use crate::wire::name::Host;
+use rustls::{
+    ClientConfig, NamedGroup, ProtocolVersion,
+    client::Resumption,
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
+    pki_types::ServerName,
+};
+use std::{net::IpAddr, sync::Arc};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// We cannot speak TLS at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the TLS library")]
+pub struct TlsError(#[from] rustls::Error);
+
+/// Whether the hello carries a post-quantum key share: 1,545 octets instead of 319.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyShare {
+    Classical,
+    PostQuantum,
+}
+
+/// What the hello says of the name asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sni {
+    Sent,
+    Withheld,
+}
+
+/// Everything a handshake needs that is the same for all of them.
+#[derive(Debug, Clone)]
+pub struct TlsClient {
+    post_quantum: Arc<ClientConfig>,
+    classical: Arc<ClientConfig>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl TlsClient {
+    /// Built once a process.
+    pub fn new() -> Result<Self, TlsError> {
+        let provider = aws_lc_rs::default_provider();
+        let algorithms = provider.signature_verification_algorithms;
+        let mut classical = provider.clone();
+        classical.kx_groups.retain(|group| !is_post_quantum(group.name()));
+        Ok(Self {
+            post_quantum: Arc::new(config(provider, algorithms)?),
+            classical: Arc::new(config(classical, algorithms)?),
+            algorithms,
+        })
+    }
+
+    /// Shakes hands over `io`. What was seen is returned whether or not it was finished.
+    pub(super) async fn shake<S>(&self, io: Screen<S>, hello: Hello<'_>) -> Shaken<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let base = match hello.key_share {
+            KeyShare::PostQuantum => &self.post_quantum,
+            KeyShare::Classical => &self.classical,
+        };
+        let recorder = Recorder::new(self.algorithms, hello.chain_limit);
+        let mut config = ClientConfig::clone(base);
+        config.dangerous().set_certificate_verifier(Arc::<Recorder>::clone(&recorder));
+        config.client_auth_cert_resolver = Arc::<Recorder>::clone(&recorder);
+        config.enable_sni = hello.sni == Sni::Sent;
+        let name = server_name(hello.host, hello.address);
+        let connector = TlsConnector::from(Arc::new(config));
+        match connector.connect(name, io).into_fallible().await {
+            Ok(stream) => {
+                let tls = completed(&stream, &recorder);
+                Shaken::Done(Box::new(stream), tls)
+            }
+            Err((error, io)) => {
+                let shown = recorder.shown();
+                let seen = !shown.chain.is_empty() || shown.version.is_some();
+                let tls = seen.then(|| recorded(&recorder));
+                let failure = match io.refused() {
+                    Some(start) => HandshakeFailure::NotTls(start),
+                    None => verifier::failure(&error),
+                };
+                Shaken::Failed { failure, tls }
+            }
+        }
+    }
+}
+
+/// What one hello says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hello<'a> {
+    pub(super) host: Option<&'a Host>,
+    pub(super) address: IpAddr,
+    pub(super) key_share: KeyShare,
+    pub(super) sni: Sni,
+    pub(super) chain_limit: usize,
+}
+
+/// The outcome of a handshake.
+pub(super) enum Shaken<S> {
+    /// Both sides finished.
+    Done(Box<TlsStream<Screen<S>>>, Tls),
+    /// They did not; what was seen until then.
+    Failed { failure: HandshakeFailure, tls: Option<Tls> },
+}
+
+fn config(
+    provider: CryptoProvider,
+    algorithms: WebPkiSupportedAlgorithms,
+) -> Result<ClientConfig, rustls::Error> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Recorder::new(algorithms, 0))
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn is_post_quantum(group: NamedGroup) -> bool {
+    matches!(
+        group,
+        NamedGroup::X25519MLKEM768
+            | NamedGroup::secp256r1MLKEM768
+            | NamedGroup::MLKEM512
+            | NamedGroup::MLKEM768
+            | NamedGroup::MLKEM1024
+    )
+}
+
+/// An address as server name sends no SNI (RFC 6066 §3 forbids it).
+fn server_name(host: Option<&Host>, address: IpAddr) -> ServerName<'static> {
+    host.and_then(|host| ServerName::try_from(host.as_str().to_owned()).ok())
+        .unwrap_or_else(|| ServerName::IpAddress(address.into()))
+}
+
+fn recorded(recorder: &Recorder) -> Tls {
+    let shown = recorder.shown();
+    Tls {
+        seen_by: SeenBy::Handshake,
+        version: shown.version,
+        chain: shown.chain,
+        ocsp: shown.ocsp,
+        client_certificate_requested: shown.client_certificate_requested,
+        key_proved: shown.key_proved,
+        ..Tls::default()
+    }
+}
+
+fn completed<S>(stream: &TlsStream<Screen<S>>, recorder: &Recorder) -> Tls {
+    let (_, connection) = stream.get_ref();
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => Some(TlsVersion::Tls13),
+        Some(ProtocolVersion::TLSv1_2) => Some(TlsVersion::Tls12),
+        _ => None,
+    };
+    let suite = connection.negotiated_cipher_suite().map(|suite| suite_name(suite.suite()));
+    let group = connection.negotiated_key_exchange_group().map(|group| group_name(group.name()));
+    Tls { version, cipher_suite: suite, group, completed: true, ..recorded(recorder) }
+}
+
+/// The IANA name: rustls spells TLS 1.3 suites `TLS13_…`.
+fn suite_name(suite: rustls::CipherSuite) -> String {
+    let name = suite.as_str().map_or_else(|| format!("{suite:?}"), str::to_owned);
+    name.strip_prefix("TLS13_").map_or(name.clone(), |rest| format!("TLS_{rest}"))
+}
+
+/// The IANA name.
+fn group_name(group: NamedGroup) -> String {
+    group.as_str().map_or_else(|| format!("{group:?}"), str::to_owned)
+}

@@ -1,0 +1,279 @@
+//! Accepts every certificate and records what was shown; judging comes later, from the record.
+//!
+//! 1. The chain, the stapled OCSP response and the version are kept as soon as the server shows them.
+//! 2. The server's signature over the handshake is verified with the key in its certificate, whatever
+//!    else the certificate is: version 1, CA:TRUE or 1024 bits are for a judge, not a reason to hang up.
+//! 3. A signature that is wrong ends the handshake: whoever sent it does not hold the key.
+//!
+//! Invariant: no certificate is refused here, and no handshake completes whose signature was checked and found wrong.
+
+use crate::model::requirement::TlsVersion;
+use crate::model::session::{Der, HandshakeFailure, Lost};
+use crate::wire::{text, x509};
+use rsa::{PublicKey, pkcs1::DecodeRsaPublicKey, signature::Verifier, traits::PublicKeyParts};
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, PeerIncompatible, PeerMisbehaved,
+    SignatureScheme,
+    client::{
+        ResolvesClientCert,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::WebPkiSupportedAlgorithms,
+    pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
+    sign::CertifiedKey,
+};
+use sha2::{Sha256, Sha384, Sha512};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What one handshake showed, whether or not it was finished.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shown {
+    pub(super) chain: Vec<Der>,
+    pub(super) ocsp: Option<Der>,
+    pub(super) version: Option<TlsVersion>,
+    pub(super) key_proved: bool,
+    pub(super) client_certificate_requested: bool,
+}
+
+/// Records one handshake. Both halves of a client configuration that hear of certificates.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    algorithms: WebPkiSupportedAlgorithms,
+    chain_limit: usize,
+    shown: Mutex<Shown>,
+}
+
+impl Recorder {
+    pub(super) fn new(algorithms: WebPkiSupportedAlgorithms, chain_limit: usize) -> Arc<Self> {
+        Arc::new(Self { algorithms, chain_limit, shown: Mutex::default() })
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn record(&self, change: impl FnOnce(&mut Shown)) {
+        change(&mut self.shown.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn check_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+        version: TlsVersion,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.record(|shown| shown.version = Some(version));
+        let key_proved = match prove(&self.algorithms, message, certificate, signed) {
+            Proof::Held => true,
+            Proof::NotCheckable => false,
+            Proof::Wrong => {
+                return Err(Error::InvalidCertificate(CertificateError::BadSignature));
+            }
+        };
+        self.record(|shown| shown.key_proved = key_proved);
+        Ok(HandshakeSignatureValid::assertion())
+    }
+}
+
+enum Proof {
+    Held,
+    NotCheckable,
+    Wrong,
+}
+
+/// Whether the signature was made with the certificate's key.
+fn prove(
+    algorithms: &WebPkiSupportedAlgorithms,
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+) -> Proof {
+    let Some(info) = x509::public_key_info(certificate) else { return Proof::NotCheckable };
+    if let Some(key) = small_rsa(&info.key) {
+        return prove_small_rsa(key, message, signed);
+    }
+    let spki = SubjectPublicKeyInfoDer::from(info.der.as_slice());
+    let Ok(entity) = webpki::RawPublicKeyEntity::try_from(&spki) else {
+        return Proof::NotCheckable;
+    };
+    let candidates = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signed.scheme);
+    let mut outcome = Proof::NotCheckable;
+    for algorithm in candidates.flat_map(|(_, algorithms)| algorithms.iter()) {
+        match entity.verify_signature(*algorithm, message, signed.signature()) {
+            Ok(()) => return Proof::Held,
+            Err(webpki::Error::InvalidSignatureForPublicKey) => outcome = Proof::Wrong,
+            Err(_) => {}
+        }
+    }
+    outcome
+}
+
+/// An RSA key below 2048 bits, which aws-lc refuses to verify with.
+fn small_rsa(key: &[u8]) -> Option<PublicKey> {
+    let key = PublicKey::from_pkcs1_der(key).ok()?;
+    (key.n_bits_precision() < 2048 && key.size() < 256).then_some(key)
+}
+
+fn prove_small_rsa(key: PublicKey, message: &[u8], signed: &DigitallySignedStruct) -> Proof {
+    use rsa::{pkcs1v15, pss};
+    let bytes = signed.signature();
+    let pkcs1 = pkcs1v15::Signature::try_from(bytes);
+    let probabilistic = pss::Signature::try_from(bytes);
+    let verified = match (signed.scheme, pkcs1, probabilistic) {
+        (SignatureScheme::RSA_PKCS1_SHA256, Ok(s), _) => {
+            pkcs1v15::VerifyingKey::<Sha256>::new(key).verify(message, &s)
+        }
+        (SignatureScheme::RSA_PKCS1_SHA384, Ok(s), _) => {
+            pkcs1v15::VerifyingKey::<Sha384>::new(key).verify(message, &s)
+        }
+        (SignatureScheme::RSA_PKCS1_SHA512, Ok(s), _) => {
+            pkcs1v15::VerifyingKey::<Sha512>::new(key).verify(message, &s)
+        }
+        (SignatureScheme::RSA_PSS_SHA256, _, Ok(s)) => {
+            pss::VerifyingKey::<Sha256>::new(key).verify(message, &s)
+        }
+        (SignatureScheme::RSA_PSS_SHA384, _, Ok(s)) => {
+            pss::VerifyingKey::<Sha384>::new(key).verify(message, &s)
+        }
+        (SignatureScheme::RSA_PSS_SHA512, _, Ok(s)) => {
+            pss::VerifyingKey::<Sha512>::new(key).verify(message, &s)
+        }
+        _ => return Proof::NotCheckable,
+    };
+    if verified.is_ok() { Proof::Held } else { Proof::Wrong }
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let mut room = self.chain_limit;
+        let chain = std::iter::once(leaf).chain(others).map_while(|certificate| {
+            room = room.checked_sub(certificate.len())?;
+            Some(Der(certificate.to_vec()))
+        });
+        let chain: Vec<Der> = chain.collect();
+        self.record(|shown| {
+            shown.chain = chain;
+            shown.ocsp = (!ocsp_response.is_empty()).then(|| Der(ocsp_response.to_vec()));
+        });
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.check_signature(message, certificate, signed, TlsVersion::Tls12)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.check_signature(message, certificate, signed, TlsVersion::Tls13)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+impl ResolvesClientCert for Recorder {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.record(|shown| shown.client_certificate_requested = true);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
+/// What an error of the TLS stream says about the peer. The one place that reads rustls's errors.
+pub(super) fn failure(error: &io::Error) -> HandshakeFailure {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match inner {
+        Some(error) => failure_of(error),
+        None => match error.kind() {
+            io::ErrorKind::UnexpectedEof => HandshakeFailure::Lost(Lost::Eof),
+            io::ErrorKind::TimedOut => HandshakeFailure::TimedOut,
+            _ => HandshakeFailure::Lost(Lost::Reset),
+        },
+    }
+}
+
+fn failure_of(error: &Error) -> HandshakeFailure {
+    match error {
+        Error::AlertReceived(alert) => HandshakeFailure::Alert(alert_name(*alert)),
+        Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        ) => HandshakeFailure::VersionTooOld(
+            "the server answered with a version below TLS 1.2".to_owned(),
+        ),
+        Error::PeerMisbehaved(
+            PeerMisbehaved::SelectedUnofferedCipherSuite
+            | PeerMisbehaved::SelectedUnofferedKxGroup
+            | PeerMisbehaved::SelectedUnusableCipherSuiteForVersion,
+        )
+        | Error::PeerIncompatible(_) => HandshakeFailure::Unsupported(words(error)),
+        _ => HandshakeFailure::Protocol(words(error)),
+    }
+}
+
+fn words(error: &Error) -> String {
+    text::printable_within(error.to_string().as_bytes(), 200)
+}
+
+/// `HandshakeFailure` → `handshake_failure`, the spelling of RFC 8446 §6.
+fn alert_name(alert: rustls::AlertDescription) -> String {
+    let mut name = String::new();
+    for (at, character) in format!("{alert:?}").chars().enumerate() {
+        if character.is_ascii_uppercase() && at > 0 {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
+    }
+    // Three names that rustls spells in its own way.
+    match name.as_str() {
+        "unknown_c_a" => "unknown_ca".to_owned(),
+        "unknown_p_s_k_identity" => "unknown_psk_identity".to_owned(),
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::AlertDescription;
+
+    #[test]
+    fn alerts_have_the_names_of_the_rfc() {
+        #[track_caller]
+        fn check(alert: AlertDescription, expect: &str) {
+            assert_eq!(alert_name(alert), expect);
+        }
+        check(AlertDescription::HandshakeFailure, "handshake_failure");
+        check(AlertDescription::ProtocolVersion, "protocol_version");
+        check(AlertDescription::UnknownCA, "unknown_ca");
+        check(AlertDescription::CertificateRequired, "certificate_required");
+        check(AlertDescription::UnrecognisedName, "unrecognised_name");
+        check(AlertDescription::InternalError, "internal_error");
+    }
+}
