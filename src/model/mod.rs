@@ -7,7 +7,7 @@
 
 pub mod claim;
 pub mod evidence;
-mod explain;
+pub mod explain;
 pub mod finding;
 pub mod judgement;
 pub mod limits;

@@ -1,0 +1,127 @@
+use super::{Explanation, closest, distance};
+use crate::model::finding::FindingId;
+use crate::model::obstacle::ObstacleId;
+use std::collections::HashSet;
+
+/// Every explanation, with its id.
+fn all() -> Vec<(&'static str, &'static Explanation)> {
+    let findings = FindingId::ALL.iter().map(|id| (id.as_str(), id.explanation()));
+    let obstacles = ObstacleId::ALL.iter().map(|id| (id.as_str(), id.explanation()));
+    findings.chain(obstacles).collect()
+}
+
+/// Whether it leads somewhere: a section, a vendor's cmdlet, or an entry of the CVE list.
+fn is_reference(text: &str) -> bool {
+    let section = |rest: &str| {
+        let digits = rest.chars().take_while(char::is_ascii_digit).count();
+        digits > 0 && !rest.ends_with('.')
+    };
+    if let Some(rest) = text.strip_prefix("RFC ") {
+        return rest.split_once(" §").is_some_and(|(number, rest)| {
+            !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) && section(rest)
+        });
+    }
+    if let Some(rest) = text.strip_prefix("mxwarden contract §") {
+        return section(rest);
+    }
+    ["Microsoft: ", "CVE-"]
+        .iter()
+        .any(|prefix| text.len() > prefix.len() && text.starts_with(prefix))
+}
+
+#[test]
+fn every_id_is_explained() {
+    assert_eq!(all().len(), FindingId::ALL.len() + ObstacleId::ALL.len());
+    for (id, Explanation { title, meaning, why, advice, reference }) in all() {
+        assert!(is_reference(reference), "{id}: `{reference}` leads nowhere");
+        assert!(!title.is_empty() && !title.ends_with('.'), "{id}: title `{title}`");
+        assert!(title.chars().count() <= 80, "{id}: the title is more than a line");
+        for text in [meaning, why, advice] {
+            assert!(text.ends_with('.') && text.len() > 1, "{id}: no full stop: `{text}`");
+        }
+    }
+}
+
+#[test]
+fn every_text_is_clean() {
+    for (id, Explanation { title, meaning, why, advice, reference }) in all() {
+        for text in [title, meaning, why, advice, reference] {
+            assert!(!text.contains("  "), "{id}: two spaces in `{text}`");
+            assert_eq!(text.trim(), *text, "{id}: space around a text");
+            assert!(!text.contains(char::is_control), "{id}: control character in `{text}`");
+            assert_eq!(text.matches('`').count() % 2, 0, "{id}: a lone backtick in `{text}`");
+        }
+    }
+}
+
+#[test]
+fn titles_and_names_are_unique() {
+    let titles: HashSet<_> = all().iter().map(|(_, explanation)| explanation.title).collect();
+    let names: HashSet<_> = all().iter().map(|(id, _)| *id).collect();
+    assert_eq!(titles.len(), all().len());
+    // `mxwarden explain` looks in both lists: a name in both would hide one of them.
+    assert_eq!(names.len(), all().len());
+}
+
+/// What a look at an obstacle must never suggest (contract §1).
+#[test]
+fn obstacles_do_not_judge() {
+    for id in ObstacleId::ALL {
+        let Explanation { title, meaning, .. } = id.explanation();
+        for word in ["compliant", "violat"] {
+            assert!(!title.contains(word) && !meaning.contains(word), "{id} judges");
+        }
+    }
+}
+
+#[test]
+fn references_are_told_from_text() {
+    let check = |text, expect| assert_eq!(is_reference(text), expect, "{text}");
+    check("RFC 5280 §4.1.2.5", true);
+    check("RFC 8996 §4 and §5", true);
+    check("mxwarden contract §4", true);
+    check("Microsoft: Set-OutboundConnector, TestMode", true);
+    check("CVE-2021-38371", true);
+    check("RFC 5280", false);
+    check("RFC 5280 §", false);
+    check("RFC 5280 4.1", false);
+    check("rfc 5280 §4.1", false);
+    check("RFC 5280 §4.1.", false);
+    check("mxwarden contract §", false);
+    check("Microsoft: ", false);
+    check("", false);
+}
+
+#[test]
+fn a_mistyped_id_is_recognised() {
+    let check = |text: &str, expect| assert_eq!(closest(text), expect, "{text}");
+    check("cert-expired", Some("cert-expired"));
+    check("cert-exipred", Some("cert-expired")); // two letters swapped count as two
+    check("cert_expired", Some("cert-expired"));
+    check(" CERT-EXPIRED\n", Some("cert-expired"));
+    check("certexpired", Some("cert-expired"));
+    check("nomx", Some("no-mx"));
+    check("starttls-not-offerd", Some("starttls-not-offered"));
+    check("connection-timeout", Some("connect-timeout")); // three letters too many
+    check("connections-timeout", None); // four
+    check("greylisting", Some("greylisted")); // obstacles as well
+    check("port-25-blocked", Some("port25-blocked"));
+    check("", None);
+    check("certificate has expired", None);
+    check("550 5.7.1 TLS required", None);
+    check(&"cert-expired".repeat(10_000), None);
+}
+
+#[test]
+fn distances_are_those_of_levenshtein() {
+    let check = |from, to, expect| {
+        assert_eq!(distance(from, to), expect, "{from} {to}");
+        assert_eq!(distance(to, from), expect, "{to} {from}");
+    };
+    check("", "", 0);
+    check("", "abc", 3);
+    check("kitten", "sitting", 3);
+    check("flaw", "lawn", 2);
+    check("stale", "stale", 0);
+    check("é", "e", 1);
+}
