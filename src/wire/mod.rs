@@ -3,6 +3,7 @@
 //! Invariant: nothing here does I/O, reads a clock or panics, whatever the bytes are; a parser that
 //! refuses says where and what, and the raw text is kept by whoever called it.
 
+pub mod address;
 pub mod enhanced_status;
 pub mod name;
 
