@@ -1,4 +1,5 @@
 //! mxwarden
 pub mod lab;
 pub mod model;
+pub mod observe;
 pub mod wire;
