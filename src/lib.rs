@@ -1,5 +1,6 @@
 //! mxwarden
 pub mod judge;
+pub mod lab;
 pub mod model;
 pub mod observe;
 pub mod wire;

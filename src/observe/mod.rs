@@ -4,6 +4,10 @@
 
 pub mod clock;
 mod dialogue;
+pub mod dns;
+pub mod offers;
+mod pace;
+pub mod roots;
 mod screen;
 pub mod starttls;
 pub mod tls;
