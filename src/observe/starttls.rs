@@ -28,7 +28,11 @@ use crate::wire::{
     name::Host,
     smtp::{Capabilities, Reply},
 };
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -41,8 +45,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// How sessions are held.
 #[derive(Debug, Clone)]
 pub struct StartTlsPlan {
-    /// The name we introduce ourselves with.
-    pub ehlo: Host,
+    /// How we introduce ourselves; without a name, by our address ([RFC 5321 §4.1.4]).
+    ///
+    /// [RFC 5321 §4.1.4]: https://www.rfc-editor.org/rfc/rfc5321#section-4.1.4
+    pub ehlo: Option<Host>,
     /// All of one endpoint: tries, pauses and retries.
     pub deadline: Duration,
     /// Pause before a second try.
@@ -183,7 +189,7 @@ impl Prober {
         session.banner = Some(banner.clone());
         accept(&mut smtp, banner, Phase::Connect, stage).await?;
         stage.enter(session, Phase::Ehlo);
-        let ehlo = self.greet(&mut smtp, Phase::Ehlo, stage).await?;
+        let ehlo = self.greet(&mut smtp, &self.introduction(session), Phase::Ehlo, stage).await?;
         let offered = ehlo.capabilities.has("STARTTLS");
         session.ehlo = Some(ehlo);
         if !offered {
@@ -264,22 +270,34 @@ impl Prober {
             accept(&mut smtp, banner, Phase::EhloTls, stage).await?;
         }
         stage.enter(session, Phase::EhloTls);
-        session.ehlo_tls = Some(self.greet(&mut smtp, Phase::EhloTls, stage).await?);
+        session.ehlo_tls =
+            Some(self.greet(&mut smtp, &self.introduction(session), Phase::EhloTls, stage).await?);
         farewell(&mut smtp, stage).await;
         Ok(())
+    }
+
+    /// Our name, or the address we come from as a literal (RFC 5321 §4.1.3).
+    fn introduction(&self, session: &Session) -> String {
+        match (&self.plan.ehlo, session.local_address) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(IpAddr::V4(address))) => format!("[{address}]"),
+            (None, Some(IpAddr::V6(address))) => format!("[IPv6:{address}]"),
+            (None, None) => "[127.0.0.1]".to_owned(),
+        }
     }
 
     /// EHLO, or HELO where the server does not know EHLO.
     async fn greet<S>(
         &self,
         smtp: &mut Dialogue<S>,
+        ours: &str,
         phase: Phase,
         stage: &mut Stage,
     ) -> Result<Ehlo, Ending>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let ehlo = format!("EHLO {}", self.plan.ehlo);
+        let ehlo = format!("EHLO {ours}");
         let reply = smtp.ask(&ehlo, phase, &mut stage.log).await?;
         if reply.is_positive() {
             let capabilities = Capabilities::of(&reply);
@@ -289,7 +307,7 @@ impl Prober {
         if !reply.is_permanent() || reply.code == 554 {
             return Err(refused(smtp, phase, reply, stage).await);
         }
-        let helo = format!("HELO {}", self.plan.ehlo);
+        let helo = format!("HELO {ours}");
         let second = smtp.ask(&helo, phase, &mut stage.log).await?;
         if second.is_positive() {
             let capabilities = Capabilities::default();

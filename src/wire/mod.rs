@@ -7,7 +7,6 @@ pub mod address;
 pub mod enhanced_status;
 pub mod name;
 pub mod ocsp;
-
 pub mod smtp;
 pub mod text;
 pub mod x509;

@@ -101,6 +101,18 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                      the new certificate goes live.",
             reference: "RFC 5280 §4.1.2.5",
         },
+        FindingId::CertInvalid => &Explanation {
+            title: "the certificate chain does not validate",
+            meaning: "A certificate of the chain cannot be read, or the path breaks a rule other \
+                      than signature, dates and issuer: a name constraint, a path length, an \
+                      unknown critical extension, an issuer that is no CA.",
+            why: "Senders that validate certificates refuse such a chain, each at the point where \
+                  its own library notices.",
+            advice: "Tell the host's operator what was seen, and to look at the chain with \
+                     `openssl s_client -starttls smtp -connect HOST:25 -showcerts` and `openssl \
+                     verify -show_chain`; the CA that issued it can say what is wrong.",
+            reference: "RFC 5280 §6.1",
+        },
         FindingId::CertIsCa => &Explanation {
             title: "the server's certificate is marked as a certificate authority",
             meaning: "The server presents as its own a certificate whose basic constraints say \

@@ -1,0 +1,88 @@
+//! One look at a target, judged: what `check` does once and the daemon does all the time.
+//!
+//! 1. Observe every endpoint.
+//! 2. Judge; where an endpoint's TLS or certificate falls short, look once more without SNI, because
+//!    most real senders send none.
+//! 3. Judge again, over all that was seen.
+
+use crate::judge::offers::{self, Rules};
+use crate::model::{
+    claim::Claim,
+    evidence::OffersEvidence,
+    judgement::{Judgement, Quorum},
+    report::{ClaimReport, PartnerReport},
+    requirement::Requirement,
+    roots::Roots,
+    target::Target,
+};
+use crate::observe::offers::Observer;
+use crate::wire::text::hex;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// What every look of a run is judged by.
+#[derive(Debug, Clone)]
+pub struct Standard {
+    /// What the receiver must offer.
+    pub requirement: Requirement,
+    /// The roots a chain may end at.
+    pub roots: Arc<Roots>,
+    /// Which endpoints must be proved.
+    pub quorum: Quorum,
+    /// Days before the end of a certificate from which on it is told.
+    pub warn_days: u32,
+}
+
+impl Standard {
+    fn rules(&self, now: Timestamp) -> Rules<'_> {
+        Rules {
+            requirement: &self.requirement,
+            roots: &self.roots,
+            now,
+            quorum: self.quorum,
+            warn_days: self.warn_days,
+        }
+    }
+
+    /// Judges evidence by this standard, at the instant it was complete.
+    pub fn judge(&self, evidence: &OffersEvidence) -> Judgement {
+        offers::judge(evidence, &self.rules(evidence.finished_at))
+    }
+}
+
+/// Looks at a target until there is nothing more to see.
+pub async fn look(
+    observer: &Arc<Observer>,
+    target: &Target,
+    standard: &Standard,
+) -> OffersEvidence {
+    let mut evidence = observer.offers(target).await;
+    let again = offers::falls_short(&evidence, &standard.rules(evidence.finished_at));
+    for (at, session) in evidence.sessions.iter_mut().enumerate() {
+        if again.contains(&at) && session.endpoint.host.is_some() {
+            observer.look_without_sni(session).await;
+        }
+    }
+    evidence.finished_at = observer.clock().now();
+    evidence
+}
+
+/// The report of one partner with one claim.
+pub fn report(
+    partner: String,
+    claim: Claim,
+    standard: &Standard,
+    evidence: &OffersEvidence,
+) -> PartnerReport {
+    let judged = standard.judge(evidence);
+    let claim = ClaimReport::new(claim, standard.requirement.clone(), &judged, digest(evidence));
+    PartnerReport { partner, state: judged.state(), claims: vec![claim] }
+}
+
+/// The digest evidence is addressed by: SHA-256 of its JSON.
+pub fn digest(evidence: &OffersEvidence) -> String {
+    // Plain values always serialise; an empty digest would show that they did not.
+    let json = serde_json::to_vec(evidence).unwrap_or_default();
+    format!("sha256:{}", hex(&Sha256::digest(&json)))
+}

@@ -1,0 +1,5 @@
+//! The loop that ties the verbs together: observe, judge, and later record and tell.
+//!
+//! Invariant: the only module that sees all four verbs; the command line runs the very code the daemon runs.
+
+pub mod look;

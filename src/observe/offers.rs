@@ -1,0 +1,210 @@
+//! One look at every endpoint of a target: resolve, then hold a session with each.
+//!
+//! 1. Where the target's mail goes.
+//! 2. One session an endpoint, all of them at once as far as politeness allows; addresses that are
+//!    not public are not connected to unless that was allowed.
+//! 3. An endpoint shared by many targets is looked at once a run; each target is judged apart.
+//!
+//! Invariant: whatever peers do, there is evidence at the end.
+
+use super::{clock::Clock, dns::Resolver, pace::Pace, starttls::Prober};
+use crate::model::{
+    evidence::{self, OffersEvidence, Vantage},
+    limits::Limits,
+    resolution::{Exchange, ExchangeHost, Resolution, Route},
+    session::{ConnectFailure, Ending, Endpoint, NotTried, Session, WithoutSni},
+    target::Target,
+};
+use crate::wire::address;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use tokio::{sync::OnceCell, task::JoinSet};
+
+/// Which addresses a run may connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// Any.
+    Anywhere,
+    /// Public ones; others only where the target itself names the address or host.
+    #[default]
+    Public,
+}
+
+/// What a run looks for.
+#[derive(Debug, Clone, Copy)]
+pub struct OffersPlan {
+    /// The port, where a target names none.
+    pub port: u16,
+    /// Which addresses may be connected to.
+    pub reach: Reach,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Looks at targets, and remembers the endpoints it has seen.
+#[derive(Debug)]
+pub struct Observer {
+    resolver: Resolver,
+    prober: Prober,
+    pace: Pace,
+    plan: OffersPlan,
+    seen: Mutex<HashMap<Endpoint, Arc<OnceCell<Session>>>>,
+    seen_bare: Mutex<HashMap<Endpoint, Arc<OnceCell<WithoutSni>>>>,
+    port25_tried: AtomicU32,
+    port25_timed_out: AtomicU32,
+}
+
+impl Observer {
+    /// An observer for one run.
+    pub fn new(resolver: Resolver, prober: Prober, plan: OffersPlan) -> Self {
+        Self {
+            resolver,
+            prober,
+            pace: Pace::new(plan.limits),
+            plan,
+            seen: Mutex::default(),
+            seen_bare: Mutex::default(),
+            port25_tried: AtomicU32::new(0),
+            port25_timed_out: AtomicU32::new(0),
+        }
+    }
+
+    /// The clock evidence is stamped with.
+    pub fn clock(&self) -> Clock {
+        self.prober.clock()
+    }
+
+    /// What this run has seen of its own network so far.
+    pub fn vantage(&self) -> Vantage {
+        Vantage {
+            port25_tried: self.port25_tried.load(Ordering::Relaxed),
+            port25_timed_out: self.port25_timed_out.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Looks at every endpoint of a target.
+    pub async fn offers(self: &Arc<Self>, target: &Target) -> OffersEvidence {
+        let started_at = self.clock().now();
+        let resolution = self.resolver.resolve(target).await;
+        let endpoints = self.endpoints(target, &resolution);
+        let mut looks = JoinSet::new();
+        for (at, endpoint) in endpoints.iter().cloned().enumerate() {
+            let observer = Arc::clone(self);
+            let may_connect = self.may_connect(target, &endpoint);
+            looks.spawn(async move { (at, observer.session(endpoint, may_connect).await) });
+        }
+        let mut sessions: Vec<(usize, Session)> = Vec::with_capacity(endpoints.len());
+        while let Some(look) = looks.join_next().await {
+            // A panic in one look is told below; the others go on.
+            sessions.extend(look);
+        }
+        let mut told: Vec<Session> = Vec::with_capacity(endpoints.len());
+        for (at, endpoint) in endpoints.into_iter().enumerate() {
+            let found = sessions.iter().position(|(place, _)| *place == at);
+            told.push(match found {
+                Some(found) => sessions.swap_remove(found).1,
+                None => self.failed(endpoint),
+            });
+        }
+        OffersEvidence {
+            format: evidence::FORMAT.to_owned(),
+            target: target.clone(),
+            started_at,
+            finished_at: self.clock().now(),
+            resolution,
+            sessions: told,
+            vantage: self.vantage(),
+        }
+    }
+
+    /// Adds to a session what its endpoint shows without SNI.
+    pub async fn look_without_sni(&self, session: &mut Session) {
+        let cell = cell_of(&self.seen_bare, &session.endpoint);
+        let look = || async {
+            let _leave = self.pace.leave(&session.endpoint).await;
+            self.prober.look_without_sni(&session.endpoint).await
+        };
+        session.without_sni = Some(cell.get_or_init(look).await.clone());
+    }
+
+    fn failed(&self, endpoint: Endpoint) -> Session {
+        let mut session = Session::new(endpoint, self.clock().now());
+        session.ending = Ending::Internal("the probe panicked".to_owned());
+        session
+    }
+
+    /// A partner's DNS must not aim us at our own network; a target that names a host does so itself.
+    fn may_connect(&self, target: &Target, endpoint: &Endpoint) -> bool {
+        let named = matches!(target, Target::Address { .. });
+        named || self.plan.reach == Reach::Anywhere || address::is_public(endpoint.address)
+    }
+
+    fn endpoints(&self, target: &Target, resolution: &Resolution) -> Vec<Endpoint> {
+        let port = match target {
+            Target::Address { port, .. } | Target::Host { port, .. } => {
+                port.unwrap_or(self.plan.port)
+            }
+            Target::Domain(_) => self.plan.port,
+        };
+        let reachable = match resolution.route {
+            Route::Explicit | Route::Implicit | Route::Mx => resolution.exchanges.as_slice(),
+            Route::Failed(_) | Route::NoMx | Route::NullMx | Route::Nxdomain => &[],
+        };
+        let mut endpoints: Vec<Endpoint> =
+            reachable.iter().flat_map(|exchange| addresses(exchange, port)).collect();
+        let mut known = std::collections::HashSet::new();
+        endpoints.retain(|endpoint| known.insert(endpoint.clone()));
+        endpoints
+    }
+
+    async fn session(&self, endpoint: Endpoint, may_connect: bool) -> Session {
+        if !may_connect {
+            let mut session = Session::new(endpoint, self.clock().now());
+            session.ending = Ending::NotTried(NotTried::PrivateAddress);
+            return session;
+        }
+        let cell = cell_of(&self.seen, &endpoint);
+        let look = || async {
+            let _leave = self.pace.leave(&endpoint).await;
+            let session = self.prober.look(&endpoint).await;
+            self.count(&session);
+            session
+        };
+        cell.get_or_init(look).await.clone()
+    }
+
+    fn count(&self, session: &Session) {
+        let tried = !matches!(session.ending, Ending::NotTried(_));
+        if session.endpoint.port != 25 || !tried {
+            return;
+        }
+        self.port25_tried.fetch_add(1, Ordering::Relaxed);
+        if matches!(session.ending, Ending::Connect(ConnectFailure::TimedOut(_))) {
+            self.port25_timed_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The place where what an endpoint showed is kept, empty until somebody has looked.
+fn cell_of<T>(
+    seen: &Mutex<HashMap<Endpoint, Arc<OnceCell<T>>>>,
+    endpoint: &Endpoint,
+) -> Arc<OnceCell<T>> {
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(seen.entry(endpoint.clone()).or_insert_with(|| Arc::new(OnceCell::new())))
+}
+
+fn addresses(exchange: &Exchange, port: u16) -> Vec<Endpoint> {
+    // An address where an MX name belongs is told, not connected to; the resolver gives it no addresses.
+    let host = match &exchange.host {
+        ExchangeHost::Name(host) => Some(host.clone()),
+        ExchangeHost::Address(_) | ExchangeHost::Invalid(_) => None,
+    };
+    let found = exchange.v4.found().iter().chain(exchange.v6.found());
+    found.map(|address| Endpoint { host: host.clone(), address: *address, port }).collect()
+}
