@@ -4,6 +4,7 @@
 //! refuses says where and what, and the raw text is kept by whoever called it.
 
 pub mod enhanced_status;
+pub mod hello;
 pub mod name;
 
 pub mod smtp;
