@@ -4,6 +4,8 @@ use crate::wire::{name::NamePattern, text};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
+pub use crate::wire::hello::TlsVersion;
+
 /// How much the receiver must show (contract §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -55,38 +57,6 @@ impl Level {
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// A TLS protocol version. The order is that of age, oldest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum TlsVersion {
-    /// SSL 3.0 (RFC 6101).
-    #[serde(rename = "SSLv3")]
-    Ssl3,
-    /// TLS 1.0 (RFC 2246).
-    #[serde(rename = "TLSv1.0")]
-    Tls10,
-    /// TLS 1.1 (RFC 4346).
-    #[serde(rename = "TLSv1.1")]
-    Tls11,
-    /// TLS 1.2 (RFC 5246).
-    #[serde(rename = "TLSv1.2")]
-    Tls12,
-    /// TLS 1.3 (RFC 8446).
-    #[serde(rename = "TLSv1.3")]
-    Tls13,
-}
-
-impl fmt::Display for TlsVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ssl3 => "SSLv3",
-            Self::Tls10 => "TLSv1.0",
-            Self::Tls11 => "TLSv1.1",
-            Self::Tls12 => "TLSv1.2",
-            Self::Tls13 => "TLSv1.3",
-        })
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod enhanced_status;
+pub mod hello;
 pub mod name;
 pub mod ocsp;
 pub mod smtp;
