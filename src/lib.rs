@@ -1,4 +1,5 @@
 //! mxwarden
+pub mod cli;
 pub mod daemon;
 pub mod judge;
 pub mod lab;

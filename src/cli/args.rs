@@ -1,0 +1,238 @@
+//! The command line (contract §5): every command and flag, and what each means to a person.
+
+use super::render::Format;
+use crate::model::requirement::{Level, MinVersion, Pin};
+use crate::wire::name::{Host, NamePattern};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+/// Proves that mail between an organisation and its partners is really protected by TLS.
+#[derive(Debug, Parser)]
+#[command(name = "mxwarden", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 every claim compliant, 1 at least one violated, 2 usage or \
+                        configuration error, 3 none violated and at least one unknown.\n\
+                        With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Probe what the mail servers of a domain offer, once.
+    Check(Box<CheckArgs>),
+    /// Show the whole thing on this machine alone, with servers that misbehave on purpose.
+    Demo(DemoArgs),
+    /// Explain a finding or an obstacle: what it means, why it matters, what to do.
+    Explain(ExplainArgs),
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mxwarden check example.org\n  \
+    mxwarden check --require ca --min-tls 1.3 example.org example.net\n  \
+    mxwarden check --name mail.example.org '[192.0.2.1]:25'\n  \
+    mxwarden check --file partners.txt --format csv")]
+pub struct CheckArgs {
+    /// A domain, or host:NAME[:PORT], or [ADDRESS]:PORT.
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Read more targets from FILE, one a line; # begins a comment; - is standard input.
+    #[arg(long, value_name = "LIST")]
+    pub file: Option<PathBuf>,
+    /// What every endpoint must show.
+    #[arg(long, value_name = "LEVEL", default_value = "name")]
+    pub require: RequireLevel,
+    /// A name one of which the certificate must match, in place of the MX host's own; *.SUFFIX is
+    /// any name below it. Repeatable.
+    #[arg(long = "name", value_name = "NAME")]
+    pub names: Vec<NamePattern>,
+    /// SHA-256 of the certificate or of its public key, hexadecimal or base64 (level pinned). Repeatable.
+    #[arg(long = "pin", value_name = "SHA256")]
+    pub pins: Vec<Pin>,
+    /// Lowest TLS version that will do.
+    #[arg(long, value_name = "VERSION", default_value = "1.2")]
+    pub min_tls: MinTls,
+    /// Port of a target that names none; on 465 TLS comes first.
+    #[arg(long, value_name = "PORT", default_value_t = 25, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// Look closer, with more sessions: legacy versions, weak suites, both kinds of certificate.
+    #[arg(long)]
+    pub deep: bool,
+    /// Flags of every probing command.
+    #[command(flatten)]
+    pub probing: ProbingArgs,
+}
+
+/// Flags that `check` and `verify` share.
+#[derive(Debug, Args)]
+pub struct ProbingArgs {
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Ask this resolver, and no other than those given. Repeatable.
+    #[arg(long = "resolver", value_name = "IP[:PORT]", value_parser = resolver)]
+    pub resolvers: Vec<SocketAddr>,
+    /// How DNSSEC is treated.
+    #[arg(long, value_name = "MODE", default_value = "off")]
+    pub dnssec: Dnssec,
+    /// DNSSEC trust anchor in place of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    pub trust_anchor: Option<PathBuf>,
+    /// Roots to trust in place of the built-in ones, PEM. Repeatable.
+    #[arg(long = "ca-file", value_name = "FILE")]
+    pub ca_files: Vec<PathBuf>,
+    /// Time for one endpoint, retries included.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// IPv4 only.
+    #[arg(short = '4', action = ArgAction::SetTrue, conflicts_with = "v6")]
+    pub v4: bool,
+    /// IPv6 only.
+    #[arg(short = '6', action = ArgAction::SetTrue)]
+    pub v6: bool,
+    /// The name to introduce ourselves with; default: this host's, or its address.
+    #[arg(long, value_name = "NAME")]
+    pub ehlo: Option<Host>,
+    /// Connect to private, loopback and reserved addresses as well.
+    #[arg(long)]
+    pub allow_private: bool,
+    /// Whether every endpoint must be proved, or one will do.
+    #[arg(long, value_name = "QUORUM", default_value = "all")]
+    pub quorum: QuorumArg,
+    /// Warn when a certificate has fewer days left.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=3650))]
+    pub warn_days: u32,
+    /// Print transcripts and certificate chains as well.
+    #[arg(long)]
+    pub verbose: bool,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Do not wait for Ctrl-C; exit 0 when everything was judged as it should be.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The id, such as cert-expired; without one, all ids are listed.
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+}
+
+/// `--require`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RequireLevel {
+    /// A certificate from a trusted CA, in date.
+    Ca,
+    /// TLSA records that DNSSEC proves (not in this version).
+    Dane,
+    /// TLS with any certificate.
+    Encrypt,
+    /// A policy in mode enforce (not in this version).
+    MtaSts,
+    /// As ca, and for the right name.
+    Name,
+    /// One of the pins.
+    Pinned,
+}
+
+impl From<RequireLevel> for Level {
+    fn from(level: RequireLevel) -> Self {
+        match level {
+            RequireLevel::Ca => Self::Ca,
+            RequireLevel::Dane => Self::Dane,
+            RequireLevel::Encrypt => Self::Encrypt,
+            RequireLevel::MtaSts => Self::MtaSts,
+            RequireLevel::Name => Self::Name,
+            RequireLevel::Pinned => Self::Pinned,
+        }
+    }
+}
+
+/// `--min-tls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MinTls {
+    /// TLS 1.2.
+    #[value(name = "1.2")]
+    Tls12,
+    /// TLS 1.3.
+    #[value(name = "1.3")]
+    Tls13,
+}
+
+impl From<MinTls> for MinVersion {
+    fn from(version: MinTls) -> Self {
+        match version {
+            MinTls::Tls12 => Self::Tls12,
+            MinTls::Tls13 => Self::Tls13,
+        }
+    }
+}
+
+/// `--dnssec`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dnssec {
+    /// Answers are taken as they come.
+    Off,
+    /// The resolver's word is taken (not in this version).
+    TrustAd,
+    /// We validate ourselves (not in this version).
+    Validate,
+}
+
+/// `--quorum`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QuorumArg {
+    /// Every endpoint.
+    All,
+    /// One will do where others cannot be reached.
+    Any,
+}
+
+/// `IP` or `IP:PORT`, IPv6 in brackets where a port follows.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address);
+    }
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse::<IpAddr>()
+        .map(|address| SocketAddr::new(address, 53))
+        .map_err(|_| "no IP address; write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn resolvers_are_addresses_with_or_without_port() {
+        #[track_caller]
+        fn check(text: &str, expect: Option<&str>) {
+            assert_eq!(resolver(text).ok().map(|a| a.to_string()).as_deref(), expect);
+        }
+        check("192.0.2.53", Some("192.0.2.53:53"));
+        check("192.0.2.53:5353", Some("192.0.2.53:5353"));
+        check("2001:db8::53", Some("[2001:db8::53]:53"));
+        check("[2001:db8::53]", Some("[2001:db8::53]:53"));
+        check("[2001:db8::53]:5353", Some("[2001:db8::53]:5353"));
+        check("dns.example", None);
+        check("192.0.2.53:", None);
+    }
+}

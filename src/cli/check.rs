@@ -1,0 +1,346 @@
+//! `mxwarden check TARGET…`: what the mail servers of any domain offer, once.
+//!
+//! 1. Targets and flags are read and checked; every mistake is told before anything is sent.
+//! 2. Targets are looked at side by side, as far as politeness allows.
+//! 3. What there is is printed: as it comes (jsonl) or at the end; Ctrl-C ends the waiting, not the printing.
+
+use super::{
+    EXIT_UNKNOWN, Failure,
+    args::{CheckArgs, Dnssec, ProbingArgs, QuorumArg, RequireLevel},
+    render::{self, Details, Format, Style},
+};
+use crate::daemon::look::{self, Standard};
+use crate::model::{
+    claim::Claim,
+    evidence::OffersEvidence,
+    judgement::Quorum,
+    limits::Limits,
+    obstacle::ObstacleId,
+    report::{self, PartnerReport, Report, Tool},
+    requirement::{Level, Requirement},
+    state::State,
+    target::Target,
+};
+use crate::observe::{
+    clock::Clock,
+    dns::{DnsPlan, Families, Resolver, Resolvers},
+    offers::{Observer, OffersPlan, Reach},
+    roots,
+    starttls::{Prober, StartTlsPlan},
+    tls::TlsClient,
+};
+use crate::wire::name::Host;
+use anyhow::Context as _;
+use std::{
+    collections::HashSet,
+    io::{self, IsTerminal, Write},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::task::JoinSet;
+
+/// Runs the command; the exit code.
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+    let targets = targets(args)?;
+    let standard = standard(args, &targets)?;
+    let observer_plan = ObserverPlan::of(&args.probing, args.port)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (report, details, interrupted) = runtime.block_on(async {
+        let observer = Arc::new(observer_plan.build()?);
+        probe(&targets, &observer, &standard, args, out).await
+    })?;
+    runtime.shutdown_background();
+    let format = args.probing.format;
+    if format != Format::Jsonl {
+        render::report(out, &report, &details, format, style(&args.probing))?;
+    }
+    out.flush()?;
+    if interrupted {
+        tell(&format!("interrupted: {} of {} targets were looked at", report.partners.len(), targets.len()));
+    }
+    let code = render::exit_code(report.state, format, render::worst_severity(&report.partners));
+    // What was not looked at is not known.
+    Ok(if interrupted && code == 0 { EXIT_UNKNOWN } else { code })
+}
+
+/// The targets of the command line and of the list, each once, in the order given.
+fn targets(args: &CheckArgs) -> Result<Vec<Target>, Failure> {
+    let mut texts: Vec<(String, String)> =
+        args.targets.iter().map(|text| (String::new(), text.clone())).collect();
+    if let Some(path) = &args.file {
+        texts.extend(listed(path)?);
+    }
+    if texts.is_empty() {
+        return Err(Failure::usage(
+            "no target is given",
+            "name a domain: mxwarden check example.org; or a list: --file FILE",
+        ));
+    }
+    let mut wrong = Vec::new();
+    let mut seen = HashSet::new();
+    let mut targets = Vec::new();
+    for (place, text) in texts {
+        match text.parse::<Target>() {
+            Ok(target) if seen.insert(target.clone()) => targets.push(target),
+            Ok(_) => {}
+            Err(error) => wrong.push(format!("{place}{error}")),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(targets);
+    }
+    Err(Failure::usage(
+        wrong.join("\nerror: "),
+        "a target is a domain, host:NAME[:PORT] or [ADDRESS]:PORT",
+    ))
+}
+
+/// The lines of a list with their places, comments and empty lines left out.
+fn listed(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let shown = path.display();
+    let text = if path == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    }
+    .with_context(|| format!("cannot read the list {shown}"))?;
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+    let entries = lines.map(|(at, line)| {
+        let entry = line.split('#').next().unwrap_or_default().trim();
+        (format!("{shown}:{}: ", at + 1), entry.to_owned())
+    });
+    Ok(entries.filter(|(_, entry)| !entry.is_empty()).collect())
+}
+
+/// What every target is judged by, once the flags make sense together.
+fn standard(args: &CheckArgs, targets: &[Target]) -> Result<Standard, Failure> {
+    let probing = &args.probing;
+    let later = match (args.require, probing.dnssec) {
+        (RequireLevel::Dane, _) => Some("--require dane"),
+        (RequireLevel::MtaSts, _) => Some("--require mta-sts"),
+        (_, Dnssec::Validate) => Some("--dnssec validate"),
+        (_, Dnssec::TrustAd) => Some("--dnssec trust-ad"),
+        _ if probing.trust_anchor.is_some() => Some("--trust-anchor"),
+        _ => None,
+    };
+    if let Some(flag) = later {
+        let hint = "this version knows the levels encrypt, ca, name and pinned, and --dnssec off";
+        return Err(Failure::usage(format!("{flag} is not in this version"), hint));
+    }
+    let level = Level::from(args.require);
+    if level == Level::Pinned && args.pins.is_empty() {
+        return Err(Failure::usage("--require pinned needs a pin", "give --pin SHA256"));
+    }
+    if level != Level::Pinned && !args.pins.is_empty() {
+        return Err(Failure::usage("--pin goes with --require pinned", "add --require pinned"));
+    }
+    let nameless = targets.iter().find(|target| matches!(target, Target::Address { .. }));
+    if let Some(target) = nameless.filter(|_| level == Level::Name && args.names.is_empty()) {
+        return Err(Failure::usage(
+            format!("{target} has no name that a certificate could match"),
+            "give --name NAME, or a level without names: --require ca",
+        ));
+    }
+    let roots = if probing.ca_files.is_empty() {
+        roots::mozilla()
+    } else {
+        roots::files(&probing.ca_files)?
+    };
+    Ok(Standard {
+        requirement: Requirement {
+            level,
+            names: args.names.clone(),
+            pins: args.pins.clone(),
+            min_version: args.min_tls.into(),
+        },
+        roots: Arc::new(roots),
+        quorum: match probing.quorum {
+            QuorumArg::All => Quorum::All,
+            QuorumArg::Any => Quorum::Any,
+        },
+        warn_days: probing.warn_days,
+    })
+}
+
+/// Everything an observer is built from.
+struct ObserverPlan {
+    dns: DnsPlan,
+    starttls: StartTlsPlan,
+    offers: OffersPlan,
+}
+
+impl ObserverPlan {
+    fn of(probing: &ProbingArgs, port: u16) -> Result<Self, Failure> {
+        let limits = Limits::default();
+        let families = match (probing.v4, probing.v6) {
+            (true, _) => Families::V4,
+            (_, true) => Families::V6,
+            _ => Families::Both,
+        };
+        let resolvers = if probing.resolvers.is_empty() {
+            Resolvers::System
+        } else {
+            Resolvers::Given(probing.resolvers.clone())
+        };
+        Ok(Self {
+            dns: DnsPlan { resolvers, families, ..DnsPlan::default() },
+            starttls: StartTlsPlan {
+                ehlo: probing.ehlo.clone().or_else(own_name),
+                deadline: Duration::from_secs(probing.timeout),
+                retry_after: Duration::from_secs(5),
+                limits,
+            },
+            offers: OffersPlan {
+                port,
+                reach: if probing.allow_private { Reach::Anywhere } else { Reach::Public },
+                limits,
+            },
+        })
+    }
+
+    fn build(self) -> Result<Observer, Failure> {
+        let resolver = Resolver::new(self.dns)?;
+        let prober = Prober::new(TlsClient::new()?, Clock::system(), self.starttls);
+        Ok(Observer::new(resolver, prober, self.offers))
+    }
+}
+
+/// This host's name, if it is one that others could look up.
+fn own_name() -> Option<Host> {
+    let name: Host = gethostname::gethostname().to_str()?.parse().ok()?;
+    name.as_str().contains('.').then_some(name)
+}
+
+/// Looks at every target; what there is when all is done or somebody presses Ctrl-C.
+async fn probe(
+    targets: &[Target],
+    observer: &Arc<Observer>,
+    standard: &Standard,
+    args: &CheckArgs,
+    out: &mut dyn Write,
+) -> Result<(Report, Vec<Details>, bool), Failure> {
+    let started_at = observer.clock().now();
+    let bar = progress(targets.len());
+    let standard = Arc::new(standard.clone());
+    let mut waiting = targets.iter().cloned().enumerate();
+    let mut looks = JoinSet::new();
+    let mut done: Vec<Option<Looked>> = Vec::new();
+    done.resize_with(targets.len(), || None);
+    let mut interrupted = false;
+    let at_once = Limits::default().probes;
+    loop {
+        while looks.len() < at_once {
+            let Some((at, target)) = waiting.next() else { break };
+            let observer = Arc::clone(observer);
+            let standard = Arc::clone(&standard);
+            looks.spawn(async move { (at, look::look(&observer, &target, &standard).await) });
+        }
+        let next = tokio::select! {
+            next = looks.join_next() => next,
+            _ = tokio::signal::ctrl_c() => {
+                interrupted = true;
+                None
+            }
+        };
+        let Some(next) = next else { break };
+        // A look that panicked is left out here and counted as not looked at.
+        let Ok((at, evidence)) = next else { interrupted = true; continue };
+        bar.inc(1);
+        let looked = Looked::of(evidence, &standard, args);
+        if args.probing.format == Format::Jsonl {
+            render::jsonl_line(out, &looked.partner)?;
+        }
+        if let Some(place) = done.get_mut(at) {
+            *place = Some(looked);
+        }
+    }
+    bar.finish_and_clear();
+    looks.abort_all();
+    let mut partners = Vec::new();
+    let mut details = Vec::new();
+    for looked in done.into_iter().flatten() {
+        partners.push(looked.at_the_end(observer, &standard));
+        details.extend(looked.details);
+    }
+    let report = Report {
+        format: report::FORMAT,
+        tool: Tool::THIS,
+        started_at,
+        finished_at: observer.clock().now(),
+        state: State::worst(partners.iter().map(|partner| partner.state)),
+        partners,
+    };
+    Ok((report, details, interrupted))
+}
+
+/// One target, looked at.
+struct Looked {
+    partner: PartnerReport,
+    details: Option<Details>,
+    /// Kept where what the rest of the run shows may change the judgement.
+    evidence: Option<OffersEvidence>,
+}
+
+impl Looked {
+    fn of(evidence: OffersEvidence, standard: &Standard, args: &CheckArgs) -> Self {
+        let partner = partner(&evidence, standard);
+        let details = args.probing.verbose.then(|| Details {
+            partner: partner.partner.clone(),
+            transcripts: evidence
+                .sessions
+                .iter()
+                .map(|session| (session.endpoint.to_string(), session.transcript.clone()))
+                .collect(),
+        });
+        let timed_out = partner.claims.iter().any(|claim| {
+            claim.obstacles.iter().any(|obstacle| obstacle.id == ObstacleId::ConnectTimeout)
+        });
+        Self { partner, details, evidence: timed_out.then_some(evidence) }
+    }
+
+    /// The report once the whole run is over: by then we know whether port 25 is blocked for all.
+    fn at_the_end(&self, observer: &Observer, standard: &Standard) -> PartnerReport {
+        match &self.evidence {
+            Some(evidence) => {
+                let vantage = observer.vantage();
+                partner(&OffersEvidence { vantage, ..evidence.clone() }, standard)
+            }
+            None => self.partner.clone(),
+        }
+    }
+}
+
+fn partner(evidence: &OffersEvidence, standard: &Standard) -> PartnerReport {
+    let name = evidence.target.to_string();
+    look::report(name, Claim::OUTBOUND_RECEIVER_OFFERS, standard, evidence)
+}
+
+fn style(probing: &ProbingArgs) -> Style {
+    let terminal = io::stdout().is_terminal();
+    let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    let width = terminal.then(|| console_width()).flatten();
+    Style { colour, width, verbose: probing.verbose }
+}
+
+fn console_width() -> Option<usize> {
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+/// A bar on standard error, for many targets on a terminal.
+fn progress(targets: usize) -> indicatif::ProgressBar {
+    if targets < 4 || !io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let style = indicatif::ProgressStyle::with_template("{bar:40} {pos}/{len} targets, {elapsed}");
+    let bar = indicatif::ProgressBar::new(targets as u64);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a remark to the person at the terminal")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,65 @@
+//! `mxwarden explain ID`: the long form of every id.
+
+use super::{Failure, args::ExplainArgs};
+use crate::model::{
+    explain::{Explanation, closest},
+    finding::FindingId,
+    obstacle::ObstacleId,
+};
+use std::io::Write;
+
+/// Prints the explanation of one id, or the list of all.
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+    let Some(id) = &args.id else {
+        list(out)?;
+        return Ok(0);
+    };
+    let id = id.trim().to_ascii_lowercase();
+    if let Ok(finding) = id.parse::<FindingId>() {
+        print(out, finding.as_str(), "finding", finding.explanation())?;
+    } else if let Ok(obstacle) = id.parse::<ObstacleId>() {
+        print(out, obstacle.as_str(), "obstacle", obstacle.explanation())?;
+    } else {
+        let hint = match closest(&id) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`mxwarden explain` lists all ids".to_owned(),
+        };
+        let shown = crate::wire::text::printable_within(id.as_bytes(), 80);
+        return Err(Failure::usage(format!("no finding or obstacle is called `{shown}`"), hint));
+    }
+    Ok(0)
+}
+
+fn list(out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "Findings: facts that break or weaken a claim")?;
+    for id in FindingId::ALL {
+        writeln!(out, "  {:<30} {}", id.as_str(), id.explanation().title)?;
+    }
+    writeln!(out, "\nObstacles: facts that keep us from knowing")?;
+    for id in ObstacleId::ALL {
+        writeln!(out, "  {:<30} {}", id.as_str(), id.explanation().title)?;
+    }
+    Ok(())
+}
+
+fn print(
+    out: &mut dyn Write,
+    id: &str,
+    kind: &str,
+    explanation: &Explanation,
+) -> std::io::Result<()> {
+    writeln!(out, "{id} ({kind}): {}", explanation.title)?;
+    let paragraphs = [
+        ("What it means", explanation.meaning),
+        ("Why it matters", explanation.why),
+        ("What to do", explanation.advice),
+        ("Reference", explanation.reference),
+    ];
+    for (heading, text) in paragraphs {
+        writeln!(out, "\n{heading}")?;
+        for line in super::render::wrapped(text, 76) {
+            writeln!(out, "  {line}")?;
+        }
+    }
+    Ok(())
+}
