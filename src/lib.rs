@@ -1,3 +1,4 @@
 //! mxwarden
+pub mod cli;
 pub mod model;
 pub mod wire;
