@@ -206,9 +206,9 @@ fn resolver(text: &str) -> Result<SocketAddr, String> {
         return Ok(address);
     }
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    bare.parse::<IpAddr>()
-        .map(|address| SocketAddr::new(address, 53))
-        .map_err(|_| "no IP address; write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53".to_owned())
+    bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53)).map_err(|_| {
+        "no IP address; write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53".to_owned()
+    })
 }
 
 #[cfg(test)]

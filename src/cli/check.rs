@@ -57,7 +57,11 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Failure> 
     }
     out.flush()?;
     if interrupted {
-        tell(&format!("interrupted: {} of {} targets were looked at", report.partners.len(), targets.len()));
+        tell(&format!(
+            "interrupted: {} of {} targets were looked at",
+            report.partners.len(),
+            targets.len()
+        ));
     }
     let code = render::exit_code(report.state, format, render::worst_severity(&report.partners));
     // What was not looked at is not known.
@@ -245,7 +249,10 @@ async fn probe(
         };
         let Some(next) = next else { break };
         // A look that panicked is left out here and counted as not looked at.
-        let Ok((at, evidence)) = next else { interrupted = true; continue };
+        let Ok((at, evidence)) = next else {
+            interrupted = true;
+            continue;
+        };
         bar.inc(1);
         let looked = Looked::of(evidence, &standard, args);
         if args.probing.format == Format::Jsonl {

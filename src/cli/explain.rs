@@ -1,6 +1,10 @@
 //! `mxwarden explain ID`: the long form of every id.
 
-use super::{Failure, args::ExplainArgs};
+use super::{
+    Failure,
+    args::ExplainArgs,
+    render::{self, Style},
+};
 use crate::model::{
     explain::{Explanation, closest},
     finding::FindingId,
@@ -48,18 +52,12 @@ fn print(
     kind: &str,
     explanation: &Explanation,
 ) -> std::io::Result<()> {
-    writeln!(out, "{id} ({kind}): {}", explanation.title)?;
     let paragraphs = [
         ("What it means", explanation.meaning),
         ("Why it matters", explanation.why),
         ("What to do", explanation.advice),
         ("Reference", explanation.reference),
     ];
-    for (heading, text) in paragraphs {
-        writeln!(out, "\n{heading}")?;
-        for line in super::render::wrapped(text, 76) {
-            writeln!(out, "  {line}")?;
-        }
-    }
-    Ok(())
+    let title = format!("{id} ({kind}): {}", explanation.title);
+    render::explanation(out, &title, &paragraphs, Style::default())
 }

@@ -4,7 +4,7 @@
 //!
 //! Invariant: no protocol logic and no rules of its own.
 
-mod args;
+pub mod args;
 mod check;
 mod demo;
 mod explain;
@@ -12,10 +12,7 @@ pub mod render;
 
 use args::{Cli, Command};
 use clap::Parser;
-use std::{
-    fmt, io,
-    process::ExitCode,
-};
+use std::{fmt, io, process::ExitCode};
 
 /// Exit code for usage and configuration errors (contract §5).
 const EXIT_USAGE: u8 = 2;

@@ -28,6 +28,7 @@ mod tests;
 use crate::model::finding::Severity;
 use crate::model::report::{PartnerReport, Report};
 use crate::model::state::State;
+use layout::Page;
 use std::io::{self, Write};
 
 /// In which form a report is written.
@@ -100,6 +101,24 @@ pub fn report(
         Format::Nagios => nagios::write(out, report)?,
         Format::Text => text::write(out, report, details, style)?,
     }
+    out.flush()
+}
+
+/// Writes the long form of one id.
+pub fn explanation(
+    out: &mut dyn Write,
+    title: &str,
+    paragraphs: &[(&str, &str)],
+    style: Style,
+) -> io::Result<()> {
+    let mut page = Page::new(style);
+    page.line(0, title);
+    for (heading, text) in paragraphs {
+        page.blank();
+        page.line(0, heading);
+        page.labelled(0, &[("", (*text).to_owned())]);
+    }
+    out.write_all(page.into_text().as_bytes())?;
     out.flush()
 }
 
