@@ -174,7 +174,10 @@ fn completed<S>(stream: &TlsStream<Screen<S>>, recorder: &Recorder) -> Tls {
 /// The IANA name: rustls spells TLS 1.3 suites `TLS13_…`.
 fn suite_name(suite: rustls::CipherSuite) -> String {
     let name = suite.as_str().map_or_else(|| format!("{suite:?}"), str::to_owned);
-    name.strip_prefix("TLS13_").map_or(name.clone(), |rest| format!("TLS_{rest}"))
+    match name.strip_prefix("TLS13_") {
+        Some(rest) => format!("TLS_{rest}"),
+        None => name,
+    }
 }
 
 /// The IANA name.

@@ -8,8 +8,9 @@
 //!
 //! [RFC 5891]: https://www.rfc-editor.org/rfc/rfc5891
 
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
