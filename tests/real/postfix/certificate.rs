@@ -95,7 +95,7 @@ fn good_rsa() {
 /// Test: as good.
 #[test]
 fn good_ec() {
-    let tls = Tls { key: "EC-256", ..Tls::GOOD };
+    let tls = Tls { key: "EC-P-256", ..Tls::GOOD };
     Scenario { tls: Some(tls), ..Scenario::good("good-ec.test") }.assert();
 }
 
