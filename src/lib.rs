@@ -1,3 +1,4 @@
 //! mxwarden
+pub mod lab;
 pub mod model;
 pub mod wire;

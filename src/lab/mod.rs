@@ -1,0 +1,10 @@
+//! A small world of our own, for tests and the demo: servers that behave, and misbehave, as they are told.
+//!
+//! Invariant: everything listens on loopback and is gone when its value is dropped; only `cli` (for the
+//! demo) and tests import this module, which imports `wire` and `model` alone.
+
+pub mod ca;
+mod error;
+pub mod smtp;
+
+pub use error::LabError;
