@@ -476,3 +476,17 @@ async fn a_dropped_peer_is_gone_with_its_sessions() {
     assert_eq!(tcp.read(&mut [0]).await.unwrap_or(0), 0);
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn fixtures_are_served_but_for_keys_the_library_refuses() {
+    let peer = start(Script::no_starttls()).await;
+    let check = |name: &str| {
+        let path = |end| format!("{}/tests/data/certs/{name}.{end}", env!("CARGO_MANIFEST_DIR"));
+        let read = |end| std::fs::read_to_string(path(end)).unwrap();
+        let identity = Identity::from_pem(&read("pem"), &read("key")).unwrap();
+        peer.set(Script::healthy(identity)).is_ok()
+    };
+    let served = ["good", "sha1", "md5", "v1", "client-auth", "no-san", "expired", "ca-true"];
+    assert!(served.into_iter().all(check));
+    assert!(!["rsa1024", "p192", "p224"].into_iter().any(check));
+}
