@@ -80,6 +80,7 @@ const TABLE: &[Row] = &[
             "tokio",
             "tokio_rustls",
             "x509_ocsp",
+            "x509_parser",
         ],
     },
     Row {
