@@ -30,13 +30,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         Self { io, reader: ReplyReader::new(limits.reply), unread: Vec::new() }
     }
 
-    /// Sends one command line.
+    /// Sends one command line, unless the peer has spoken out of turn: its words would pass for the reply.
     pub(super) async fn say(
         &mut self,
         line: &str,
         phase: Phase,
         log: &mut Transcript,
     ) -> Result<(), Ending> {
+        if !self.unread.is_empty() {
+            let early = printable_within(&self.unread, 200);
+            let detail = format!("the peer spoke before it was asked: `{early}`");
+            log.note(&detail);
+            return Err(Ending::Protocol(phase, detail));
+        }
         log.client(line);
         let bytes = format!("{line}\r\n");
         let sent = async {
