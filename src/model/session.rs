@@ -248,8 +248,10 @@ impl<'de> Deserialize<'de> for Der {
 pub enum WithoutSni {
     /// This chain, leaf first.
     Chain(Vec<Der>),
-    /// No handshake without SNI, in words.
+    /// The server refused the handshake, in words.
     Failed(String),
+    /// It did not come to a handshake, in words: nothing was seen.
+    Unseen(String),
 }
 
 /// How a session ended.

@@ -112,7 +112,8 @@ impl Prober {
         let session = self.session(endpoint, bare).await;
         match session.tls {
             Some(tls) if !tls.chain.is_empty() => WithoutSni::Chain(tls.chain),
-            _ => WithoutSni::Failed(in_words(&session)),
+            _ if is_answer_to_hello(&session.ending) => WithoutSni::Failed(in_words(&session)),
+            _ => WithoutSni::Unseen(in_words(&session)),
         }
     }
 
@@ -191,6 +192,11 @@ impl Prober {
         stage.enter(session, Phase::Ehlo);
         let ehlo = self.greet(&mut smtp, &self.introduction(session), Phase::Ehlo, stage).await?;
         let offered = ehlo.capabilities.has("STARTTLS");
+        // RFC 5321 §4.3.2: 250 alone answers EHLO. A second 220 is half a greeting, and lacks nothing.
+        if !offered && ehlo.reply.code != 250 {
+            let detail = format!("{:?} answered {}", ehlo.command, ehlo.reply);
+            return Err(Ending::Protocol(Phase::Ehlo, detail));
+        }
         session.ehlo = Some(ehlo);
         if !offered {
             session.starttls = StartTls::NotOffered;
@@ -422,6 +428,14 @@ fn is_silence_after_hello(session: &Session) -> bool {
             session.ending,
             Ending::Handshake(HandshakeFailure::Lost(_) | HandshakeFailure::TimedOut)
         )
+}
+
+/// Whether the server answered the hello, if only to refuse it; a 421 or a lost connection answers nothing.
+fn is_answer_to_hello(ending: &Ending) -> bool {
+    match ending {
+        Ending::Handshake(HandshakeFailure::Lost(_) | HandshakeFailure::TimedOut) => false,
+        ending => matches!(ending, Ending::Handshake(_)),
+    }
 }
 
 fn is_lost_at_starttls(ending: &Ending) -> bool {

@@ -220,6 +220,7 @@ impl Chain<'_> {
         let leaf = self.tls.chain.first()?;
         let seen = match without {
             WithoutSni::Chain(chain) if chain.first() == Some(leaf) => return None,
+            WithoutSni::Unseen(_) => return None,
             WithoutSni::Chain(chain) => {
                 let shown = chain.first().and_then(|der| Certificate::parse(&der.0).ok());
                 let names = shown.map_or_else(
