@@ -12,7 +12,11 @@ pub mod render;
 
 use args::{Cli, Command};
 use clap::Parser;
-use std::{fmt, io, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 /// Exit code for usage and configuration errors (contract §5).
 const EXIT_USAGE: u8 = 2;
@@ -64,19 +68,15 @@ impl Tongue {
     }
 
     /// Tells an error and gives the exit code. A mistake of ours must not look like a partner's breach.
-    #[expect(
-        clippy::print_stdout,
-        clippy::print_stderr,
-        reason = "the one place that tells an error"
-    )]
     fn refuse(self, error: &dyn fmt::Display, in_short: &dyn fmt::Display) -> ExitCode {
-        anstream::eprint!("{error}");
+        // Where nobody reads it, the exit code has to do.
+        let _ = write!(anstream::stderr(), "{error}");
         match self {
             Self::Plain => ExitCode::from(EXIT_USAGE),
             Self::Nagios => {
                 let line =
                     crate::wire::text::printable_within(in_short.to_string().as_bytes(), 300);
-                println!("MXWARDEN UNKNOWN - {}", line.replace('|', "/"));
+                let _ = writeln!(io::stdout(), "MXWARDEN UNKNOWN - {}", line.replace('|', "/"));
                 ExitCode::from(EXIT_UNKNOWN)
             }
         }
