@@ -77,7 +77,6 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
         obstacles: &obstacles,
         looks: &looks,
         waived: &waived,
-        requirement: rules.requirement,
     });
     let endpoints: Vec<EndpointReport> = looks.iter().map(|look| look.report.clone()).collect();
     let first_obstacle = obstacles.first().cloned();
@@ -191,7 +190,11 @@ fn differing(looks: &[Look], level: Level) -> Option<Finding> {
         severity,
         format!("{} and {}", first.subject, other.subject),
         format!("different certificates at {} endpoints", shown.len()),
-        "the same certificate at every address of a host",
+        if of_one_host {
+            "the same certificate at every address of a host"
+        } else {
+            "one certificate for all hosts, or one for each: nothing to do where that is meant"
+        },
     ))
 }
 
