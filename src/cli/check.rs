@@ -250,18 +250,27 @@ impl Run<'_> {
         done.resize_with(targets.len(), || None);
         let mut interrupted = false;
         let at_once = Limits::default().probes;
+        // One listener for the whole run: a new one each round would miss what comes between two.
+        let ctrl_c = tokio::signal::ctrl_c();
+        tokio::pin!(ctrl_c);
+        let mut stopped = false;
         loop {
-            while looks.len() < at_once {
+            while !stopped && looks.len() < at_once {
                 let Some((at, target)) = waiting.next() else { break };
                 let observer = Arc::clone(observer);
                 let standard = Arc::clone(&standard);
                 looks.spawn(async move { (at, look::look(&observer, &target, &standard).await) });
             }
-            let next = tokio::select! {
-                next = looks.join_next() => next,
-                _ = tokio::signal::ctrl_c() => {
-                    interrupted = true;
-                    None
+            let next = if stopped {
+                // What is done is kept; what is not is not waited for.
+                looks.try_join_next()
+            } else {
+                tokio::select! {
+                    next = looks.join_next() => next,
+                    _ = &mut ctrl_c => {
+                        (stopped, interrupted) = (true, true);
+                        continue;
+                    }
                 }
             };
             let Some(next) = next else { break };
