@@ -1,1 +1,10 @@
+//! Storeys 3 and 5: real looks at servers that misbehave, and the real binary.
+//!
+//! Everything listens on loopback; nothing needs root, a network or another program.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod cli;
+mod fuzz;
+mod peers;
+mod world;
