@@ -12,6 +12,7 @@ use super::{
 use crate::daemon::look::{self, Standard};
 use crate::model::{
     claim::Claim,
+    deep::Depth,
     evidence::OffersEvidence,
     judgement::Quorum,
     limits::Limits,
@@ -44,7 +45,11 @@ use tokio::task::JoinSet;
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     let targets = targets(args)?;
     let standard = standard(args, &targets)?;
-    let observer_plan = ObserverPlan::of(&args.probing, args.port)?;
+    let observer_plan = ObserverPlan::of(
+        &args.probing,
+        args.port,
+        if args.deep { Depth::Deep } else { Depth::Shallow },
+    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (report, details, interrupted) = runtime.block_on(async {
         let observer = Arc::new(observer_plan.build()?);
@@ -175,7 +180,7 @@ struct ObserverPlan {
 }
 
 impl ObserverPlan {
-    fn of(probing: &ProbingArgs, port: u16) -> Result<Self, Failure> {
+    fn of(probing: &ProbingArgs, port: u16, depth: Depth) -> Result<Self, Failure> {
         let limits = Limits::default();
         let families = match (probing.v4, probing.v6) {
             (true, _) => Families::V4,
@@ -198,6 +203,7 @@ impl ObserverPlan {
             offers: OffersPlan {
                 port,
                 reach: if probing.allow_private { Reach::Anywhere } else { Reach::Public },
+                depth,
                 limits,
             },
         })
