@@ -8,7 +8,9 @@
 //! Invariant: compliant needs a [`Proof`], which needs every counted endpoint compliant.
 
 mod chain;
+mod deep;
 mod endpoint;
+mod hello;
 mod route;
 mod summary;
 
