@@ -107,7 +107,7 @@ pub struct ProbingArgs {
     #[arg(long, value_name = "QUORUM", default_value = "all")]
     pub quorum: QuorumArg,
     /// Warn when a certificate has fewer days left.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=3650))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=36500))]
     pub warn_days: u32,
     /// Print transcripts and certificate chains as well.
     #[arg(long)]

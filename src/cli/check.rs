@@ -332,7 +332,7 @@ fn partner(evidence: &OffersEvidence, standard: &Standard) -> PartnerReport {
 fn style(probing: &ProbingArgs) -> Style {
     let terminal = io::stdout().is_terminal();
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-    let width = terminal.then(|| console_width()).flatten();
+    let width = terminal.then(console_width).flatten();
     Style { colour, width, verbose: probing.verbose }
 }
 

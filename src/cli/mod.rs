@@ -22,7 +22,6 @@ const EXIT_UNKNOWN: u8 = 3;
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     let outcome = match &cli.command {
         Command::Check(args) => check::run(args, &mut out),
@@ -33,14 +32,6 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.told(),
     }
-}
-
-/// Warnings and worse, or what `RUST_LOG` asks for.
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    // A second subscriber would be an error; there is none before us.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
 }
 
 /// Why a command could not do what was asked.

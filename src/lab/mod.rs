@@ -1,6 +1,12 @@
-//! A small world of our own, for tests and the demo: servers that behave, and misbehave, as they are told.
+//! A small world of our own, for tests and the demo: DNS, a CA, and mail servers that behave, and
+//! misbehave, as they are told.
 //!
-//! Invariant: everything listens on loopback, port 0, and is gone when its value is dropped; only tests
-//! and the demo import this module.
+//! Invariant: everything listens on loopback and is gone when its value is dropped; only `cli` (for the
+//! demo) and tests import this module, which imports `wire` and `model` alone.
 
+pub mod ca;
 pub mod dns;
+mod error;
+pub mod smtp;
+
+pub use error::LabError;

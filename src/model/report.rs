@@ -10,9 +10,9 @@ use super::{
     state::State,
 };
 use crate::wire::{name::Host, smtp::Capabilities};
+use core::net::IpAddr;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::net::IpAddr;
 
 /// The version of this form.
 pub const FORMAT: &str = "mxwarden/1";

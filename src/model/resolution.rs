@@ -3,8 +3,8 @@
 //! [RFC 5321 §5.1]: https://www.rfc-editor.org/rfc/rfc5321#section-5.1
 
 use crate::wire::name::Host;
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 
 /// The outcome of resolving one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

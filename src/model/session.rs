@@ -11,9 +11,10 @@ use crate::wire::{
     smtp::{Capabilities, Reply},
     text,
 };
+use core::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
 /// How far a session came. The order is that of the dialogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

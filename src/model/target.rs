@@ -1,8 +1,9 @@
 //! What is looked at: a domain by its MX records, or a host or address without them.
 
 use crate::wire::name::{Domain, Host, NameError};
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// One target of `check`, or one of a partner's `targets`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::requirement::TlsVersion;
 use crate::model::session::{HandshakeFailure, SeenBy, Tls};
-use crate::wire::name::Host;
+use crate::wire::{hello, name::Host};
 use rustls::{
     ClientConfig, NamedGroup, ProtocolVersion,
     client::Resumption,
@@ -174,10 +174,13 @@ fn completed<S>(stream: &TlsStream<Screen<S>>, recorder: &Recorder) -> Tls {
 /// The IANA name: rustls spells TLS 1.3 suites `TLS13_…`.
 fn suite_name(suite: rustls::CipherSuite) -> String {
     let name = suite.as_str().map_or_else(|| format!("{suite:?}"), str::to_owned);
-    name.strip_prefix("TLS13_").map_or(name.clone(), |rest| format!("TLS_{rest}"))
+    match name.strip_prefix("TLS13_") {
+        Some(rest) => format!("TLS_{rest}"),
+        None => name,
+    }
 }
 
-/// The IANA name.
+/// The IANA name: rustls spells some otherwise, as `X25519`.
 fn group_name(group: NamedGroup) -> String {
-    group.as_str().map_or_else(|| format!("{group:?}"), str::to_owned)
+    hello::group_name(u16::from(group))
 }

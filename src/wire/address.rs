@@ -8,7 +8,7 @@
 //!
 //! [RFC 6890]: https://www.rfc-editor.org/rfc/rfc6890
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address can stand for a host on the public Internet ([RFC 6890] and the IANA registries it founded).
 ///

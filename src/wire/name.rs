@@ -8,8 +8,9 @@
 //!
 //! [RFC 5891]: https://www.rfc-editor.org/rfc/rfc5891
 
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,13 +46,6 @@ fn parse(text: &str) -> Result<String, NameError> {
     if bare.is_empty() || bare.split('.').any(str::is_empty) {
         return Err(NameError::EmptyLabel(shown()));
     }
-    // Underscores are no part of a host name, but MX records point at such hosts and mail reaches them.
-    if let Some(character) = bare
-        .chars()
-        .find(|c| c.is_ascii() && !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-    {
-        return Err(NameError::Character { name: shown(), character });
-    }
     // A plain ASCII name is taken as it is: IDNA would refuse the hyphens in `ab--c`, DNS does not.
     let ascii = if bare.is_ascii() {
         bare.to_ascii_lowercase()
@@ -60,6 +54,12 @@ fn parse(text: &str) -> Result<String, NameError> {
             .map_err(|_| NameError::Idna(shown()))?
             .into_owned()
     };
+    // Checked on what came out: IDNA maps some characters to blanks and dots.
+    // Underscores are no part of a host name, but MX records point at such hosts and mail reaches them.
+    let refused = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if let Some(character) = ascii.chars().find(refused) {
+        return Err(NameError::Character { name: shown(), character });
+    }
     if ascii.split('.').any(str::is_empty) {
         return Err(NameError::EmptyLabel(shown()));
     }
@@ -259,6 +259,7 @@ mod tests {
         bad("::1");
         bad("a/b");
         bad("*.example");
+        bad("ﹲ"); // IDNA maps it to a blank and a vowel sign
         bad(&"a".repeat(64));
         bad(&"a.".repeat(127).repeat(2));
         assert_eq!(

@@ -85,7 +85,7 @@ pub enum Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ec { curve, .. } => write!(f, "ECDSA-{curve}"),
+            Self::Ec { curve, .. } => write!(f, "EC-{curve}"),
             Self::Ed25519 => f.write_str("Ed25519"),
             Self::Other(oid) => f.write_str(oid),
             Self::Rsa(bits) => write!(f, "RSA-{bits}"),

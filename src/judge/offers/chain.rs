@@ -142,13 +142,9 @@ impl Chain<'_> {
             NameMatch::Match if leaf.has_san => None,
             // RFC 9525 §2: the common name is no identity; OpenSSL and GnuTLS senders still take it.
             NameMatch::Match => {
-                let weight = if self.rules.requirement.level.is_name_required() {
-                    Weight::Advisory
-                } else {
-                    Weight::Name
-                };
                 let seen = format!("no subjectAltName; common name {}", leaf.names().join(", "));
-                Some(self.finding(FindingId::CertNoSan, weight, seen, "a subjectAltName"))
+                let id = FindingId::CertNoSan;
+                Some(self.finding(id, Weight::Advisory, seen, "a subjectAltName"))
             }
             NameMatch::Mismatch => {
                 let seen = listed(leaf.names());
@@ -244,6 +240,16 @@ impl Chain<'_> {
         let expected = "the same certificate with and without SNI";
         Some(self.finding(FindingId::CertDependsOnSni, Weight::Advisory, seen, expected))
     }
+}
+
+/// Whether the chain meets what level `ca` asks of it: path, dates, usage, and no broken signature on the way.
+pub(super) fn is_good(verdict: &Verdict) -> bool {
+    let broken =
+        |certificate: &Certificate| certificate.signature.is_broken && !certificate.self_issued;
+    verdict.trust == Trust::Ok
+        && verdict.validity == Validity::Ok
+        && verdict.leaf().is_some_and(certificate::is_for_servers)
+        && !verdict.certificates.iter().any(broken)
 }
 
 /// A few names, for a sentence.

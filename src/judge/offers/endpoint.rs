@@ -3,7 +3,11 @@
 //! Invariant: a time-out, a lost connection or a transient refusal is an obstacle, never a violation;
 //! what was proved before the session ended stands.
 
-use super::{Look, Rules, chain::Chain, hello, required_names};
+use super::{
+    Look, Rules,
+    chain::{self, Chain},
+    hello, required_names,
+};
 use crate::judge::certificate::{self, Verdict};
 use crate::model::{
     deep::{Deep, SenderSeen},
@@ -12,7 +16,7 @@ use crate::model::{
     obstacle::{Obstacle, ObstacleId},
     report::{
         CertificateReport, Channel, DaneReport, DaneState, EndpointReport, NameMatch, SenderReport,
-        StartTlsState, TlsReport, Trust, Validity,
+        StartTlsState, TlsReport,
     },
     requirement::{Level, TlsVersion},
     session::{
@@ -398,8 +402,7 @@ impl Draft<'_> {
                 session.banner.as_ref().is_some_and(Reply::is_positive) && session.ehlo.is_some();
             return if spoke { Channel::Plain } else { Channel::None };
         };
-        let trusted =
-            verdict.trust == Trust::Ok && verdict.validity == Validity::Ok && tls.key_proved;
+        let trusted = chain::is_good(verdict) && tls.key_proved;
         match (trusted, verdict.name(required)) {
             (false, _) => Channel::Encrypted,
             (true, NameMatch::Match) => Channel::Matched,

@@ -45,7 +45,7 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
         }
     } else {
         let reason = seen.obstacles.iter().find(|o| o.id == ObstacleId::Port25Blocked);
-        let reason = reason.or(seen.obstacles.first());
+        let reason = reason.or_else(|| seen.obstacles.first());
         let reason = reason.map_or("nothing was seen", |o| o.id.explanation().title);
         match (count(State::Compliant), total) {
             (0, _) => format!("could not be judged: {reason}"),
