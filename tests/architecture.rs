@@ -2,6 +2,7 @@
 //!
 //! The sources are read token by token, so that a path counts wherever it stands: in a `use`, in a
 //! group, inline. Comments and strings do not count.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -12,6 +12,7 @@ use super::{
 use crate::daemon::look::{self, Standard};
 use crate::model::{
     claim::Claim,
+    deep::Depth,
     evidence::OffersEvidence,
     judgement::Quorum,
     limits::Limits,
@@ -44,7 +45,11 @@ use tokio::task::JoinSet;
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     let targets = targets(args)?;
     let standard = standard(args, &targets)?;
-    let observer_plan = ObserverPlan::of(&args.probing, args.port)?;
+    let observer_plan = ObserverPlan::of(
+        &args.probing,
+        args.port,
+        if args.deep { Depth::Deep } else { Depth::Shallow },
+    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let format = args.probing.format;
     let run = Run { targets: &targets, standard: &standard, format, verbose: args.probing.verbose };
@@ -177,7 +182,7 @@ pub(super) struct ObserverPlan {
 }
 
 impl ObserverPlan {
-    fn of(probing: &ProbingArgs, port: u16) -> Result<Self, Failure> {
+    fn of(probing: &ProbingArgs, port: u16, depth: Depth) -> Result<Self, Failure> {
         let limits = Limits::default();
         let families = match (probing.v4, probing.v6) {
             (true, _) => Families::V4,
@@ -200,6 +205,7 @@ impl ObserverPlan {
             offers: OffersPlan {
                 port,
                 reach: if probing.allow_private { Reach::Anywhere } else { Reach::Public },
+                depth,
                 limits,
             },
         })

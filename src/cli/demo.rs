@@ -21,6 +21,7 @@ use crate::lab::{
     smtp::{Peer, Script},
 };
 use crate::model::{
+    deep::Depth,
     finding::FindingId,
     judgement::Quorum,
     limits::Limits,
@@ -231,7 +232,12 @@ impl World {
                 retry_after: Duration::ZERO,
                 limits,
             },
-            offers: OffersPlan { port: self.port, reach: Reach::Anywhere, limits },
+            offers: OffersPlan {
+                port: self.port,
+                reach: Reach::Anywhere,
+                depth: Depth::Shallow,
+                limits,
+            },
         };
         let standard = Standard {
             requirement: Requirement::of(Level::Name),

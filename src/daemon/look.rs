@@ -60,7 +60,8 @@ pub async fn look(
     let mut evidence = observer.offers(target).await;
     let again = offers::falls_short(&evidence, &standard.rules(evidence.finished_at));
     for (at, session) in evidence.sessions.iter_mut().enumerate() {
-        if again.contains(&at) && session.endpoint.host.is_some() {
+        let is_named = session.endpoint.host.is_some();
+        if again.contains(&at) && is_named && session.without_sni.is_none() {
             observer.look_without_sni(session).await;
         }
     }

@@ -1,14 +1,16 @@
 //! `receiver-offers`: can the receiver do what is required, at every endpoint?
 //!
-//! 1. Where the mail goes: a route that is known, hosts that have addresses ([`route`]).
-//! 2. Each endpoint on its own ([`endpoint`]), its certificates apart ([`chain`]).
+//! 1. Where the mail goes: a route that is known, hosts that have addresses (`route`).
+//! 2. Each endpoint on its own (`endpoint`), its certificates apart (`chain`).
 //! 3. What only shows between endpoints: certificates that differ.
 //! 4. One violation outweighs obstacles; obstacles outweigh proofs; no endpoint proves nothing.
 //!
 //! Invariant: compliant needs a [`Proof`], which needs every counted endpoint compliant.
 
 mod chain;
+mod deep;
 mod endpoint;
+mod hello;
 mod route;
 mod summary;
 

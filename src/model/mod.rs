@@ -6,6 +6,7 @@
 //! Invariant: no I/O, no clock; a state, finding or obstacle has the one name the contract gives it.
 
 pub mod claim;
+pub mod deep;
 pub mod evidence;
 pub mod explain;
 pub mod finding;

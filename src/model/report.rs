@@ -216,6 +216,8 @@ pub struct TlsReport {
     pub legacy_versions: Vec<TlsVersion>,
     /// Weak suites that the server also takes.
     pub weak_ciphers: Vec<String>,
+    /// What well-known senders would get; empty without a deep look.
+    pub senders: Vec<SenderReport>,
     /// The chain as sent, leaf first.
     pub certificates: Vec<CertificateReport>,
     /// The path to a trusted root.
@@ -226,6 +228,19 @@ pub struct TlsReport {
     pub name: NameMatch,
     /// Revocation.
     pub revocation: Revocation,
+}
+
+/// What one well-known sender would negotiate; all null where it would get no TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SenderReport {
+    /// Its name.
+    pub name: String,
+    /// The version.
+    pub version: Option<TlsVersion>,
+    /// The suite.
+    pub cipher_suite: Option<String>,
+    /// The key exchange group.
+    pub group: Option<String>,
 }
 
 /// One certificate.

@@ -2,7 +2,10 @@
 //!
 //! Invariant: everything here was seen, nothing is a judgement; a failure of the peer is a value.
 
-use super::requirement::TlsVersion;
+use super::{
+    deep::{Deep, HelloTried},
+    requirement::TlsVersion,
+};
 use crate::wire::{
     name::Host,
     smtp::{Capabilities, Reply},
@@ -110,8 +113,14 @@ pub struct Session {
     pub earlier: Vec<String>,
     /// A try with a post-quantum key share that failed where the same try without it came further.
     pub post_quantum_refused: Option<String>,
+    /// The hand-made hellos tried after the TLS library had failed, in order.
+    #[serde(default)]
+    pub hellos: Vec<HelloTried>,
     /// The certificate shown without SNI, where it was looked at.
     pub without_sni: Option<WithoutSni>,
+    /// What a deep look showed.
+    #[serde(default)]
+    pub deep: Option<Deep>,
     /// Milliseconds spent in each phase, in the order of the dialogue.
     pub spent_ms: Vec<(Phase, u64)>,
     /// What was said, each line marked `C:`, `S:` or `--`.
@@ -135,7 +144,9 @@ impl Session {
             ending: Ending::Quit,
             earlier: Vec::new(),
             post_quantum_refused: None,
+            hellos: Vec::new(),
             without_sni: None,
+            deep: None,
             spent_ms: Vec::new(),
             transcript: Vec::new(),
         }
@@ -250,8 +261,6 @@ pub enum WithoutSni {
     Chain(Vec<Der>),
     /// The server refused the handshake, in words.
     Failed(String),
-    /// It did not come to a handshake, in words: nothing was seen.
-    Unseen(String),
 }
 
 /// How a session ended.

@@ -2,9 +2,13 @@
 //!
 //! Invariant: returns evidence whatever the peer does; an error means that *we* are broken.
 
+mod approach;
 pub mod clock;
+mod deep;
 mod dialogue;
 pub mod dns;
+mod hello;
+mod legacy;
 pub mod offers;
 mod pace;
 pub mod roots;

@@ -7,8 +7,15 @@
 //!
 //! Invariant: whatever peers do, there is evidence at the end.
 
-use super::{clock::Clock, dns::Resolver, pace::Pace, starttls::Prober};
+use super::{
+    clock::Clock,
+    deep::{self, DeepLook},
+    dns::Resolver,
+    pace::Pace,
+    starttls::Prober,
+};
 use crate::model::{
+    deep::Depth,
     evidence::{self, OffersEvidence, Vantage},
     limits::Limits,
     resolution::{Exchange, ExchangeHost, Resolution, Route},
@@ -42,6 +49,8 @@ pub struct OffersPlan {
     pub port: u16,
     /// Which addresses may be connected to.
     pub reach: Reach,
+    /// How deep endpoints are looked into.
+    pub depth: Depth,
     /// Bounds.
     pub limits: Limits,
 }
@@ -54,7 +63,7 @@ pub struct Observer {
     pace: Pace,
     plan: OffersPlan,
     seen: Mutex<HashMap<Endpoint, Arc<OnceCell<Session>>>>,
-    seen_bare: Mutex<HashMap<Endpoint, Arc<OnceCell<WithoutSni>>>>,
+    seen_bare: Mutex<HashMap<Endpoint, Arc<OnceCell<Option<WithoutSni>>>>>,
     port25_tried: AtomicU32,
     port25_timed_out: AtomicU32,
 }
@@ -65,7 +74,7 @@ impl Observer {
         Self {
             resolver,
             prober,
-            pace: Pace::new(plan.limits),
+            pace: Pace::new(pacing(&plan)),
             plan,
             seen: Mutex::default(),
             seen_bare: Mutex::default(),
@@ -125,11 +134,12 @@ impl Observer {
     /// Adds to a session what its endpoint shows without SNI.
     pub async fn look_without_sni(&self, session: &mut Session) {
         let cell = cell_of(&self.seen_bare, &session.endpoint);
+        let seen = &*session;
         let look = || async {
-            let _leave = self.pace.leave(&session.endpoint).await;
-            self.prober.look_without_sni(&session.endpoint).await
+            let _leave = self.pace.leave(&seen.endpoint).await;
+            self.prober.look_without_sni(seen).await
         };
-        session.without_sni = Some(cell.get_or_init(look).await.clone());
+        session.without_sni = cell.get_or_init(look).await.clone();
     }
 
     fn failed(&self, endpoint: Endpoint) -> Session {
@@ -170,12 +180,29 @@ impl Observer {
         }
         let cell = cell_of(&self.seen, &endpoint);
         let look = || async {
-            let _leave = self.pace.leave(&endpoint).await;
-            let session = self.prober.look(&endpoint).await;
+            let leave = self.pace.leave(&endpoint).await;
+            let mut session = self.prober.look(&endpoint).await;
+            drop(leave);
             self.count(&session);
+            match self.plan.depth {
+                Depth::Deep => self.deepen(&mut session).await,
+                Depth::Shallow => {}
+            }
             session
         };
         cell.get_or_init(look).await.clone()
+    }
+
+    /// Adds everything a deep look shows, and what is shown without SNI.
+    async fn deepen(&self, session: &mut Session) {
+        if !deep::is_worth_a_look(session) {
+            return;
+        }
+        let look = DeepLook::new(&self.prober, &self.pace, &session.endpoint);
+        session.deep = Some(look.look(session).await);
+        if session.endpoint.host.is_some() {
+            self.look_without_sni(session).await;
+        }
     }
 
     fn count(&self, session: &Session) {
@@ -187,6 +214,14 @@ impl Observer {
         if matches!(session.ending, Ending::Connect(ConnectFailure::TimedOut(_))) {
             self.port25_timed_out.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// A deep look takes many sessions, so an operator is asked for one at a time.
+fn pacing(plan: &OffersPlan) -> Limits {
+    match plan.depth {
+        Depth::Deep => Limits { sessions_per_operator: 1, ..plan.limits },
+        Depth::Shallow => plan.limits,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::requirement::TlsVersion;
 use crate::model::session::{HandshakeFailure, SeenBy, Tls};
-use crate::wire::name::Host;
+use crate::wire::{hello, name::Host};
 use rustls::{
     ClientConfig, NamedGroup, ProtocolVersion,
     client::Resumption,
@@ -180,7 +180,7 @@ fn suite_name(suite: rustls::CipherSuite) -> String {
     }
 }
 
-/// The IANA name.
+/// The IANA name: rustls spells some otherwise, as `X25519`.
 fn group_name(group: NamedGroup) -> String {
-    group.as_str().map_or_else(|| format!("{group:?}"), str::to_owned)
+    hello::group_name(u16::from(group))
 }

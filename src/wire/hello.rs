@@ -35,5 +35,7 @@ pub use offer::{Extension, Fresh, Offer};
 pub use probes::{CertificateKind, NOT_RUSTLS_TLS12, RUSTLS_TLS12};
 pub use read::{FlightError, FlightLimits, FlightReader};
 pub use senders::{Sender, Source, senders};
-pub use suites::{Weakness, is_usable_at, suite_name, suites_of, suites_with_dhe, weakness};
+pub use suites::{
+    Weakness, is_usable_at, suite_by_name, suite_name, suites_of, suites_with_dhe, weakness,
+};
 pub use version::TlsVersion;

@@ -9,6 +9,7 @@ use mxwarden::{
     },
     model::{
         claim::Claim,
+        deep::Depth,
         evidence::OffersEvidence,
         judgement::Quorum,
         limits::Limits,
@@ -152,7 +153,8 @@ impl World {
             limits,
         };
         let prober = Prober::new(TlsClient::new().unwrap(), self.clock, plan);
-        let plan = OffersPlan { port: self.port, reach: Reach::Anywhere, limits };
+        let plan =
+            OffersPlan { port: self.port, reach: Reach::Anywhere, depth: Depth::Shallow, limits };
         Arc::new(Observer::new(resolver, prober, plan))
     }
 

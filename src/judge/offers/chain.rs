@@ -50,6 +50,13 @@ pub(super) struct Chain<'a> {
 
 impl Chain<'_> {
     pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut found = self.own_findings();
+        found.extend(self.sni());
+        found
+    }
+
+    /// Those of the chain itself, whatever else the server shows.
+    pub(super) fn own_findings(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         found.extend(self.trust());
         found.extend(self.validity());
@@ -57,7 +64,6 @@ impl Chain<'_> {
         found.extend(self.pin());
         found.extend(self.leaf());
         found.extend(self.weaknesses());
-        found.extend(self.sni());
         found
     }
 
@@ -220,7 +226,6 @@ impl Chain<'_> {
         let leaf = self.tls.chain.first()?;
         let seen = match without {
             WithoutSni::Chain(chain) if chain.first() == Some(leaf) => return None,
-            WithoutSni::Unseen(_) => return None,
             WithoutSni::Chain(chain) => {
                 let shown = chain.first().and_then(|der| Certificate::parse(&der.0).ok());
                 let names = shown.map_or_else(

@@ -6,28 +6,37 @@
 use super::{
     Look, Rules,
     chain::{self, Chain},
-    required_names,
+    hello, required_names,
 };
 use crate::judge::certificate::{self, Verdict};
 use crate::model::{
+    deep::{Deep, SenderSeen},
     finding::{Finding, FindingId, Severity},
     judgement::Violation,
     obstacle::{Obstacle, ObstacleId},
     report::{
-        CertificateReport, Channel, DaneReport, DaneState, EndpointReport, NameMatch,
+        CertificateReport, Channel, DaneReport, DaneState, EndpointReport, NameMatch, SenderReport,
         StartTlsState, TlsReport,
     },
-    requirement::Level,
-    session::{ConnectFailure, Ending, HandshakeFailure, NotTried, Phase, Session, StartTls, Tls},
+    requirement::{Level, TlsVersion},
+    session::{
+        ConnectFailure, Ending, HandshakeFailure, NotTried, Phase, SeenBy, Session, StartTls, Tls,
+    },
     state::State,
 };
-use crate::wire::smtp::Reply;
+use crate::wire::{
+    hello::{suite_by_name, weakness},
+    smtp::Reply,
+};
 use std::collections::BTreeSet;
 
 pub(super) fn judge(session: &Session, preference: Option<u16>, rules: &Rules<'_>) -> Look {
     let mut look = Draft { session, rules, findings: Vec::new(), obstacles: Vec::new() };
     look.transport();
     let verdict = session.tls.as_ref().map(|tls| look.tls(tls));
+    if let Some(deep) = &session.deep {
+        look.deep(deep);
+    }
     look.oddities();
     let completed = session.tls.as_ref().is_some_and(|tls| tls.completed);
     let state = if look.findings.iter().any(|finding| Violation::of(finding).is_some()) {
@@ -47,19 +56,25 @@ pub(super) fn judge(session: &Session, preference: Option<u16>, rules: &Rules<'_
     }
 }
 
-struct Draft<'a> {
-    session: &'a Session,
-    rules: &'a Rules<'a>,
-    findings: Vec<Finding>,
+pub(super) struct Draft<'a> {
+    pub(super) session: &'a Session,
+    pub(super) rules: &'a Rules<'a>,
+    pub(super) findings: Vec<Finding>,
     obstacles: Vec<Obstacle>,
 }
 
 impl Draft<'_> {
-    fn find(&mut self, id: FindingId, severity: Severity, seen: impl Into<String>, expected: &str) {
+    pub(super) fn find(
+        &mut self,
+        id: FindingId,
+        severity: Severity,
+        seen: impl Into<String>,
+        expected: &str,
+    ) {
         self.findings.push(Finding::new(id, severity, &self.session.endpoint, seen, expected));
     }
 
-    fn hinder(&mut self, id: ObstacleId, detail: impl Into<String>) {
+    pub(super) fn hinder(&mut self, id: ObstacleId, detail: impl Into<String>) {
         self.obstacles.push(Obstacle::new(id, &self.session.endpoint, detail));
     }
 
@@ -199,6 +214,9 @@ impl Draft<'_> {
     }
 
     fn handshake(&mut self, failure: &HandshakeFailure) {
+        if self.after_hellos(failure) {
+            return;
+        }
         let seen = failure.to_string();
         let tls = self.session.tls.as_ref();
         match failure {
@@ -227,7 +245,7 @@ impl Draft<'_> {
         }
     }
 
-    fn too_old(&mut self, seen: String) {
+    pub(super) fn too_old(&mut self, seen: String) {
         let expected = format!("{} or newer", self.rules.requirement.min_version.version());
         self.find(FindingId::TlsVersionTooOld, Severity::Violation, seen, &expected);
     }
@@ -243,8 +261,18 @@ impl Draft<'_> {
         let required = required_names(rules, self.session);
         let chain =
             Chain { session: self.session, tls, verdict: &verdict, required: &required, rules };
-        let findings = chain.findings();
-        self.findings.extend(findings);
+        match tls.seen_by {
+            SeenBy::Handshake => self.findings.extend(chain.findings()),
+            // RFC 8446 §4.4.2: the certificate is encrypted, so a hello sees none of it.
+            SeenBy::Hello if tls.version == Some(TlsVersion::Tls13) => {}
+            SeenBy::Hello => self.findings.extend(chain.findings().into_iter().map(|finding| {
+                Finding { seen: format!("{}{}", finding.seen, hello::BY_HELLO), ..finding }
+            })),
+        }
+        match tls.seen_by {
+            SeenBy::Handshake => {}
+            SeenBy::Hello => self.seen_by_hello(tls),
+        }
         if tls.completed && !tls.key_proved && rules.requirement.level != Level::Encrypt {
             self.hinder(
                 ObstacleId::NotTestable,
@@ -353,7 +381,7 @@ impl Draft<'_> {
                 .tls
                 .as_ref()
                 .zip(verdict)
-                .map(|(tls, verdict)| tls_report(tls, verdict, &required)),
+                .map(|(tls, verdict)| tls_report(tls, verdict, &required, session.deep.as_ref())),
             dane: DaneReport { state: DaneState::NotChecked },
             findings: ids.into_iter().collect(),
             obstacles: obstacles.into_iter().collect(),
@@ -403,6 +431,7 @@ fn tls_report(
     tls: &Tls,
     verdict: &Verdict,
     required: &[crate::wire::name::NamePattern],
+    deep: Option<&Deep>,
 ) -> TlsReport {
     let certificates = verdict.certificates.iter().map(|certificate| CertificateReport {
         subject: certificate.subject.clone(),
@@ -423,12 +452,36 @@ fn tls_report(
         seen_by: tls.seen_by,
         key_proved: tls.key_proved,
         client_certificate_requested: tls.client_certificate_requested,
-        legacy_versions: Vec::new(),
-        weak_ciphers: Vec::new(),
+        legacy_versions: deep.map(|deep| deep.legacy_versions.clone()).unwrap_or_default(),
+        weak_ciphers: weak_ciphers(tls, deep),
+        senders: deep
+            .map(|deep| deep.senders.iter().map(sender_report).collect())
+            .unwrap_or_default(),
         certificates: certificates.collect(),
         trust: verdict.trust,
         validity: verdict.validity,
         name: verdict.name(required),
         revocation: verdict.revocation,
+    }
+}
+
+/// The weak suites seen: those of a deep look, and the one a failed handshake's hello was answered with.
+fn weak_ciphers(tls: &Tls, deep: Option<&Deep>) -> Vec<String> {
+    let mut weak = deep.map(|deep| deep.weak_suites.clone()).unwrap_or_default();
+    let chosen = tls
+        .cipher_suite
+        .iter()
+        .find(|suite| suite_by_name(suite).and_then(weakness).is_some() && !weak.contains(suite));
+    weak.extend(chosen.cloned());
+    weak
+}
+
+fn sender_report(seen: &SenderSeen) -> SenderReport {
+    let agreed = seen.negotiated.as_ref();
+    SenderReport {
+        name: seen.name.clone(),
+        version: agreed.map(|agreed| agreed.version),
+        cipher_suite: agreed.map(|agreed| agreed.cipher_suite.clone()),
+        group: agreed.and_then(|agreed| agreed.group.clone()),
     }
 }

@@ -43,7 +43,11 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
     } else {
         let reason = seen.obstacles.iter().find(|o| o.id == ObstacleId::Port25Blocked);
         let reason = reason.or_else(|| seen.obstacles.first());
-        let reason = reason.map_or("nothing was seen", |o| o.id.explanation().title);
+        let reason = reason.map_or("nothing was seen", |o| {
+            // Why something cannot be tested is different every time.
+            let is_its_own = o.id == ObstacleId::NotTestable;
+            if is_its_own { o.detail.as_str() } else { o.id.explanation().title }
+        });
         match (count(State::Compliant), total) {
             (0, _) => format!("could not be judged: {reason}"),
             (good, total) if good == total => {

@@ -8,6 +8,8 @@ use super::{
     Extension, Offer, TlsVersion, Weakness, groups,
     suites::{self, is_usable_at, suites_of, suites_with_dhe},
 };
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The TLS 1.2 suites rustls speaks, most wanted first.
 pub const RUSTLS_TLS12: &[u16] = &[0xc02c, 0xc02b, 0xcca9, 0xc030, 0xc02f, 0xcca8];
@@ -130,12 +132,22 @@ const EXTENSIONS: &[Extension] = &[
 ];
 
 /// The key of a certificate: a server may hold one of each, renewed apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CertificateKind {
     /// An elliptic-curve key.
     Ecdsa,
     /// An RSA key.
     Rsa,
+}
+
+impl fmt::Display for CertificateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ecdsa => "ECDSA",
+            Self::Rsa => "RSA",
+        })
+    }
 }
 
 impl Offer {

@@ -76,6 +76,11 @@ pub fn suite_name(suite: u16) -> String {
     }
 }
 
+/// The suite of an IANA name.
+pub fn suite_by_name(name: &str) -> Option<u16> {
+    TlsCipherSuite::from_name(name).map(|known| known.id.0)
+}
+
 /// The worst that is known against a suite. CBC alone is no weakness; a suite nobody registered has none.
 pub fn weakness(suite: u16) -> Option<Weakness> {
     if is_signal(suite) {

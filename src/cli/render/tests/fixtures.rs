@@ -89,6 +89,7 @@ pub(super) fn good(host: &str, address: &str, preference: u16) -> EndpointReport
             client_certificate_requested: false,
             legacy_versions: Vec::new(),
             weak_ciphers: Vec::new(),
+            senders: Vec::new(),
             certificates: vec![certificate(host, "2026-03-13T23:59:59Z")],
             trust: Trust::Ok,
             validity: Validity::Ok,
