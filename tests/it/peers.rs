@@ -1,4 +1,6 @@
 //! Each way a server can misbehave, met by a real look: what is said of it, and what never is.
+//!
+//! Implicit TLS is not here: it goes by the port, and 465 needs root.
 
 use crate::world::{EHLO, PATIENT, World, judged, look_by, told};
 use jiff::SignedDuration;
