@@ -337,6 +337,8 @@ async fn what_is_broken_for_good_is_violated() {
         // After an alert that may be due to what our library lacks, six hand-made hellos are tried.
         case("alert-40", Script::tls_alert(40), no_common).sessions(7),
         case("alert-70", Script::tls_alert(70), no_common).sessions(7),
+        // An alert that says nothing of versions or suites, to whatever is offered: TLS is broken there.
+        case("alert-80", Script::tls_alert(80), broken).sessions(7),
         case(
             "alert-70-then-busy",
             once(Script::tls_alert(70)),

@@ -32,6 +32,8 @@ pub(super) enum Hellos {
     NothingShared,
     /// Everything from TLS 1.2 on was refused; older versions may be taken or not.
     NothingCurrent,
+    /// Every one of them was met with an alert, whatever it says: TLS comes to be with nobody.
+    OnlyAlerts,
     /// It is not clear.
     Unclear,
     /// None was tried.
@@ -57,8 +59,17 @@ pub(super) fn hellos(session: &Session) -> Hellos {
     ) {
         (true, true) => Hellos::NothingShared,
         (true, false) => Hellos::NothingCurrent,
+        (false, _) if is_only_alerts(session) => Hellos::OnlyAlerts,
         (false, _) => Hellos::Unclear,
     }
+}
+
+/// Whether all hellos there are were tried, and each ended in an alert.
+fn is_only_alerts(session: &Session) -> bool {
+    let tried = |offered| session.hellos.iter().any(|tried| tried.offered == offered);
+    tried(HelloOffer::Everything)
+        && tried(HelloOffer::Anonymous)
+        && session.hellos.iter().all(|tried| matches!(tried.outcome, HelloOutcome::Refused(_)))
 }
 
 /// Whether the server said that it shares nothing with the offer.
@@ -103,7 +114,7 @@ impl Draft<'_> {
                 true
             }
             // The failure stands for what it is: nothing current was taken by any hello.
-            (Hellos::NothingCurrent | Hellos::NothingShared, _) => false,
+            (Hellos::NothingCurrent | Hellos::NothingShared | Hellos::OnlyAlerts, _) => false,
             // RFC 5246 §E.1: a server answers with the newest version it speaks, or says that none will do.
             (Hellos::Unclear, HandshakeFailure::VersionTooOld(_)) => false,
             (Hellos::Unclear, HandshakeFailure::Alert(alert)) if alert == "protocol_version" => {
