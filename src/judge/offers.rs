@@ -12,6 +12,7 @@ mod deep;
 mod endpoint;
 mod hello;
 mod route;
+mod shown;
 mod summary;
 
 use crate::model::{

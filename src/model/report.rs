@@ -216,7 +216,7 @@ pub struct TlsReport {
     pub legacy_versions: Vec<TlsVersion>,
     /// Weak suites that the server also takes.
     pub weak_ciphers: Vec<String>,
-    /// What well-known senders would get; empty without a deep look.
+    /// What well-known senders would get, best first; empty without a deep look.
     pub senders: Vec<SenderReport>,
     /// The chain as sent, leaf first.
     pub certificates: Vec<CertificateReport>,

@@ -19,6 +19,27 @@ pub(super) fn write(page: &mut Page, indent: usize, endpoints: &[EndpointReport]
         None => endpoints.iter().for_each(|endpoint| stacked(page, indent, endpoint)),
     }
     page.blank();
+    endpoints.iter().for_each(|endpoint| senders(page, indent, endpoint));
+}
+
+/// What a deep look says of well-known senders, best first.
+fn senders(page: &mut Page, indent: usize, endpoint: &EndpointReport) {
+    let Some(tls) = endpoint.tls.as_ref().filter(|tls| !tls.senders.is_empty()) else { return };
+    let place = words::place(endpoint);
+    page.line(indent, &format!("what senders would get at {place}, best first"));
+    let rows: Vec<(&str, String)> = tls
+        .senders
+        .iter()
+        .map(|sender| {
+            let version = sender.version.map(|version| version.to_string());
+            let agreed = [version, sender.cipher_suite.clone(), sender.group.clone()];
+            let agreed: Vec<String> = agreed.into_iter().flatten().collect();
+            let words = if agreed.is_empty() { "no TLS".to_owned() } else { agreed.join(" ") };
+            (sender.name.as_str(), words::clean(&words))
+        })
+        .collect();
+    page.facts(indent + 4, &rows);
+    page.blank();
 }
 
 fn table(page: &mut Page, indent: usize, lines: &[String], endpoints: &[EndpointReport]) {

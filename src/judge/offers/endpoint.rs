@@ -6,28 +6,21 @@
 use super::{
     Look, Rules,
     chain::{self, Chain},
-    hello, required_names,
+    hello, required_names, shown,
 };
 use crate::judge::certificate::{self, Verdict};
 use crate::model::{
-    deep::{Deep, SenderSeen},
     finding::{Finding, FindingId, Severity},
     judgement::Violation,
     obstacle::{Obstacle, ObstacleId},
-    report::{
-        CertificateReport, Channel, DaneReport, DaneState, EndpointReport, NameMatch, SenderReport,
-        StartTlsState, TlsReport,
-    },
+    report::{Channel, DaneReport, DaneState, EndpointReport, NameMatch, StartTlsState},
     requirement::{Level, TlsVersion},
     session::{
         ConnectFailure, Ending, HandshakeFailure, NotTried, Phase, SeenBy, Session, StartTls, Tls,
     },
     state::State,
 };
-use crate::wire::{
-    hello::{suite_by_name, weakness},
-    smtp::Reply,
-};
+use crate::wire::{name::NamePattern, smtp::Reply};
 use std::collections::BTreeSet;
 
 pub(super) fn judge(session: &Session, preference: Option<u16>, rules: &Rules<'_>) -> Look {
@@ -377,11 +370,9 @@ impl Draft<'_> {
             capabilities: session.ehlo.as_ref().map(|e| e.capabilities.clone()).unwrap_or_default(),
             capabilities_tls: session.ehlo_tls.as_ref().map(|ehlo| ehlo.capabilities.clone()),
             starttls: self.starttls_state(&ids),
-            tls: session
-                .tls
-                .as_ref()
-                .zip(verdict)
-                .map(|(tls, verdict)| tls_report(tls, verdict, &required, session.deep.as_ref())),
+            tls: session.tls.as_ref().zip(verdict).map(|(tls, verdict)| {
+                shown::tls_report(tls, verdict, &required, session.deep.as_ref())
+            }),
             dane: DaneReport { state: DaneState::NotChecked },
             findings: ids.into_iter().collect(),
             obstacles: obstacles.into_iter().collect(),
@@ -389,11 +380,7 @@ impl Draft<'_> {
         }
     }
 
-    fn channel(
-        &self,
-        verdict: Option<&Verdict>,
-        required: &[crate::wire::name::NamePattern],
-    ) -> Channel {
+    fn channel(&self, verdict: Option<&Verdict>, required: &[NamePattern]) -> Channel {
         let session = self.session;
         let Some((tls, verdict)) =
             session.tls.as_ref().zip(verdict).filter(|(tls, _)| tls.completed)
@@ -424,64 +411,5 @@ impl Draft<'_> {
                 }
             }
         }
-    }
-}
-
-fn tls_report(
-    tls: &Tls,
-    verdict: &Verdict,
-    required: &[crate::wire::name::NamePattern],
-    deep: Option<&Deep>,
-) -> TlsReport {
-    let certificates = verdict.certificates.iter().map(|certificate| CertificateReport {
-        subject: certificate.subject.clone(),
-        issuer: certificate.issuer.clone(),
-        names: certificate.names().to_vec(),
-        not_before: certificate.not_before,
-        not_after: certificate.not_after,
-        key: certificate.key.to_string(),
-        signature: certificate.signature.name.clone(),
-        sha256: certificate.sha256.clone(),
-        spki_sha256: certificate.spki_sha256.clone(),
-        serial: certificate.serial.clone(),
-    });
-    TlsReport {
-        version: tls.version,
-        cipher_suite: tls.cipher_suite.clone(),
-        group: tls.group.clone(),
-        seen_by: tls.seen_by,
-        key_proved: tls.key_proved,
-        client_certificate_requested: tls.client_certificate_requested,
-        legacy_versions: deep.map(|deep| deep.legacy_versions.clone()).unwrap_or_default(),
-        weak_ciphers: weak_ciphers(tls, deep),
-        senders: deep
-            .map(|deep| deep.senders.iter().map(sender_report).collect())
-            .unwrap_or_default(),
-        certificates: certificates.collect(),
-        trust: verdict.trust,
-        validity: verdict.validity,
-        name: verdict.name(required),
-        revocation: verdict.revocation,
-    }
-}
-
-/// The weak suites seen: those of a deep look, and the one a failed handshake's hello was answered with.
-fn weak_ciphers(tls: &Tls, deep: Option<&Deep>) -> Vec<String> {
-    let mut weak = deep.map(|deep| deep.weak_suites.clone()).unwrap_or_default();
-    let chosen = tls
-        .cipher_suite
-        .iter()
-        .find(|suite| suite_by_name(suite).and_then(weakness).is_some() && !weak.contains(suite));
-    weak.extend(chosen.cloned());
-    weak
-}
-
-fn sender_report(seen: &SenderSeen) -> SenderReport {
-    let agreed = seen.negotiated.as_ref();
-    SenderReport {
-        name: seen.name.clone(),
-        version: agreed.map(|agreed| agreed.version),
-        cipher_suite: agreed.map(|agreed| agreed.cipher_suite.clone()),
-        group: agreed.and_then(|agreed| agreed.group.clone()),
     }
 }
