@@ -5,15 +5,15 @@
 //!    else the certificate is: version 1, CA:TRUE or 1024 bits are for a judge, not a reason to hang up.
 //! 3. A signature that is wrong ends the handshake: whoever sent it does not hold the key.
 //!
-//! Invariant: no certificate is refused here, and no handshake completes whose signature was checked and found wrong.
+//! Invariant: no certificate is refused here for what it says, and no handshake completes whose signature was checked and found wrong.
 
 use crate::model::requirement::TlsVersion;
 use crate::model::session::{Der, HandshakeFailure, Lost};
 use crate::wire::{text, x509};
 use rsa::{PublicKey, pkcs1::DecodeRsaPublicKey, signature::Verifier, traits::PublicKeyParts};
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, PeerIncompatible, PeerMisbehaved,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, InvalidMessage, PeerIncompatible,
+    PeerMisbehaved, SignatureScheme,
     client::{
         ResolvesClientCert,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -156,12 +156,13 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let mut room = self.chain_limit;
-        let chain = std::iter::once(leaf).chain(others).map_while(|certificate| {
-            room = room.checked_sub(certificate.len())?;
-            Some(Der(certificate.to_vec()))
-        });
-        let chain: Vec<Der> = chain.collect();
+        let chain = || std::iter::once(leaf).chain(others);
+        let octets: usize = chain().map(|certificate| certificate.len()).sum();
+        if octets > self.chain_limit {
+            // Half a chain would be judged as if the server had sent no more.
+            return Err(Error::General(format!("a certificate chain of {octets} octets")));
+        }
+        let chain: Vec<Der> = chain().map(|certificate| Der(certificate.to_vec())).collect();
         self.record(|shown| {
             shown.chain = chain;
             shown.ocsp = (!ocsp_response.is_empty()).then(|| Der(ocsp_response.to_vec()));
@@ -233,6 +234,17 @@ fn failure_of(error: &Error) -> HandshakeFailure {
             | PeerMisbehaved::SelectedUnusableCipherSuiteForVersion,
         )
         | Error::PeerIncompatible(_) => HandshakeFailure::Unsupported(words(error)),
+        // A chain that is too long for us, but not for everybody.
+        Error::InvalidMessage(
+            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
+        )
+        // Our own troubles are not the peer's.
+        | Error::EncryptError
+        | Error::FailedToGetCurrentTime
+        | Error::FailedToGetRandomBytes
+        | Error::General(_)
+        | Error::HandshakeNotComplete
+        | Error::Other(_) => HandshakeFailure::Unsupported(words(error)),
         _ => HandshakeFailure::Protocol(words(error)),
     }
 }

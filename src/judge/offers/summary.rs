@@ -27,7 +27,7 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
         .collect();
     let total = counted.len();
     let count = |state| counted.iter().filter(|look| look.report.state == state).count();
-    let mut sentence = if let Some(worst) = worst(seen.findings) {
+    let mut sentence = if let Some(worst) = worst(seen) {
         let reason = worst.id.explanation().title;
         match (count(State::Violated), total) {
             (0, _) | (_, 0) => format!("falls short: {reason}"),
@@ -74,8 +74,13 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
     sentence
 }
 
-fn worst(findings: &[Finding]) -> Option<&Finding> {
-    findings.iter().find(|finding| finding.severity == Severity::Violation)
+/// The violation the sentence names: one of an endpoint, where endpoints are counted in it.
+fn worst<'a>(seen: &Seen<'a>) -> Option<&'a Finding> {
+    let is_violation = |finding: &&Finding| finding.severity == Severity::Violation;
+    let of_endpoint =
+        |finding: &&Finding| seen.looks.iter().any(|look| look.subject == finding.subject);
+    let mut violations = seen.findings.iter().filter(is_violation);
+    violations.clone().find(of_endpoint).or_else(|| violations.next())
 }
 
 fn level(requirement: &Requirement) -> String {
