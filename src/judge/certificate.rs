@@ -275,4 +275,4 @@ pub(super) fn unix(instant: Timestamp) -> UnixTime {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

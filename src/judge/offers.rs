@@ -81,6 +81,7 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
         looks: &looks,
         waived: &waived,
         requirement: rules.requirement,
+        quorum: rules.quorum,
     });
     let endpoints: Vec<EndpointReport> = looks.iter().map(|look| look.report.clone()).collect();
     let first_obstacle = obstacles.first().cloned();

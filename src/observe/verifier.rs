@@ -288,4 +288,38 @@ mod tests {
         check(AlertDescription::UnrecognisedName, "unrecognised_name");
         check(AlertDescription::InternalError, "internal_error");
     }
+
+    /// What goes wrong on our side, or is too long for us alone, says nothing against the peer.
+    #[test]
+    fn our_own_troubles_are_no_fault_of_the_peer() {
+        #[track_caller]
+        fn check(error: Error, expect: bool) {
+            let is_ours = matches!(failure_of(&error), HandshakeFailure::Unsupported(_));
+            assert_eq!(is_ours, expect, "{error}");
+        }
+        check(Error::FailedToGetRandomBytes, true);
+        check(Error::General("a certificate chain of 70000 octets".to_owned()), true);
+        check(Error::InvalidMessage(InvalidMessage::CertificatePayloadTooLarge), true);
+        check(Error::InvalidMessage(InvalidMessage::MissingData("hello")), false);
+        check(Error::DecryptError, false);
+        check(Error::InvalidCertificate(CertificateError::BadSignature), false);
+    }
+
+    /// Half a chain would be judged as if the server had sent no more.
+    #[test]
+    fn a_chain_is_kept_whole_or_not_at_all() {
+        let certificate = CertificateDer::from(vec![0; 600]);
+        let name = ServerName::try_from("mx.example.test").unwrap();
+        let algorithms = rustls::crypto::aws_lc_rs::default_provider();
+        let algorithms = algorithms.signature_verification_algorithms;
+        let show = |limit| {
+            let recorder = Recorder::new(algorithms, limit);
+            let others = [certificate.clone()];
+            let now = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
+            let taken = recorder.verify_server_cert(&certificate, &others, &name, &[], now);
+            (taken.is_ok(), recorder.shown().chain.len())
+        };
+        assert_eq!(show(1200), (true, 2));
+        assert_eq!(show(1199), (false, 0));
+    }
 }

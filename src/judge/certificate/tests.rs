@@ -20,7 +20,7 @@ fn ca(name: &str, days_ago: i32) -> Ca {
     Ca::new(name, now() - DAY * days_ago).unwrap()
 }
 
-fn roots(certificates: &[&[u8]]) -> Roots {
+pub(in crate::judge) fn roots(certificates: &[&[u8]]) -> Roots {
     let anchor = |der: &&[u8]| {
         let der = CertificateDer::from(*der);
         let anchor = webpki::anchor_from_trusted_cert(&der).unwrap();
@@ -33,11 +33,11 @@ fn roots(certificates: &[&[u8]]) -> Roots {
     Roots { source: "the lab".to_owned(), anchors: certificates.iter().map(anchor).collect() }
 }
 
-fn chain(identity: &Identity) -> Vec<Der> {
+pub(in crate::judge) fn chain(identity: &Identity) -> Vec<Der> {
     identity.chain.iter().map(|der| Der(der.to_vec())).collect()
 }
 
-fn fixture(name: &str) -> Vec<Der> {
+pub(in crate::judge) fn fixture(name: &str) -> Vec<Der> {
     let path = |end| format!("{}/tests/data/certs/{name}.{end}", env!("CARGO_MANIFEST_DIR"));
     let read = |end| std::fs::read_to_string(path(end)).unwrap();
     chain(&Identity::from_pem(&read("pem"), &read("key")).unwrap())
@@ -152,7 +152,7 @@ fn chains_that_end_nowhere_are_told_apart() {
     check(&with_root, "unknown-issuer ok match, path of 2");
     check(&chain(&issue(&root, host().self_signed())), "self-signed ok match, path of 1");
     check(&chain(&issue(&root, host().self_signed().ca_true())), "self-signed ok match, path of 1");
-    check(&chain(&good.clone().with_bad_signature()), "bad-signature ok match, path of 1");
+    check(&chain(&good.with_bad_signature()), "bad-signature ok match, path of 1");
     let odd = issue(&middle, host().ca_true()).with_bad_signature();
     check(&chain(&odd), "bad-signature ok match, path of 1");
 }

@@ -3,6 +3,7 @@
 use super::Look;
 use crate::model::{
     finding::{Finding, Severity},
+    judgement::Quorum,
     obstacle::{Obstacle, ObstacleId},
     requirement::Requirement,
     state::State,
@@ -15,6 +16,7 @@ pub(super) struct Seen<'a> {
     pub(super) looks: &'a [Look],
     pub(super) waived: &'a [bool],
     pub(super) requirement: &'a Requirement,
+    pub(super) quorum: Quorum,
 }
 
 pub(super) fn of(seen: &Seen<'_>) -> String {
@@ -46,11 +48,22 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
     } else {
         let reason = seen.obstacles.iter().find(|o| o.id == ObstacleId::Port25Blocked);
         let reason = reason.or_else(|| seen.obstacles.first());
-        let reason = reason.map_or("nothing was seen", |o| o.id.explanation().title);
+        let reason = reason.map_or("nothing was seen", |o| {
+            // Why something cannot be tested is different every time.
+            let is_own = matches!(o.id, ObstacleId::NotTestable | ObstacleId::Unconfirmed);
+            if is_own { o.detail.as_str() } else { o.id.explanation().title }
+        });
         match (count(State::Compliant), total) {
+            (good, total) if good > 0 && seen.quorum == Quorum::Any => {
+                format!("good at {good} of {total} endpoints, which is enough here; but {reason}")
+            }
             (0, _) => format!("could not be judged: {reason}"),
+            (1, 1) => format!("good at the one endpoint seen, but not all is known: {reason}"),
             (good, total) if good == total => {
                 format!("good at the {total} endpoints seen, but not all is known: {reason}")
+            }
+            (1, total) => {
+                format!("1 of {total} endpoints is good, the rest could not be judged: {reason}")
             }
             (good, total) => {
                 format!(

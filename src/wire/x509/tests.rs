@@ -54,8 +54,14 @@ fn digests_are_those_others_print() {
     // `openssl x509 -fingerprint -sha256`; `openssl x509 -pubkey | openssl pkey -pubin -outform der | sha256sum`.
     let good = Certificate::parse(&fixture("good")).unwrap();
     assert_eq!(good.sha256, "a001a2f5b8f20d3552e39d5071ef1fc2f197855f4ae285ee5cf70f1760ae2369");
-    assert_eq!(good.spki_sha256, "277ded3acb0c1d3fb447ca62716cbfff537faddcf88f8fca7d814792913ffbaf");
-    assert_eq!((good.subject.as_str(), good.issuer.as_str()), ("CN=mx.example.test", "CN=Lab Intermediate"));
+    assert_eq!(
+        good.spki_sha256,
+        "277ded3acb0c1d3fb447ca62716cbfff537faddcf88f8fca7d814792913ffbaf"
+    );
+    assert_eq!(
+        (good.subject.as_str(), good.issuer.as_str()),
+        ("CN=mx.example.test", "CN=Lab Intermediate")
+    );
     assert_eq!(good.serial, "1002");
 }
 
