@@ -40,6 +40,13 @@ impl SignatureVerificationAlgorithm for OldRsa {
     }
 }
 
+/// sha1WithRSAEncryption with NULL parameters ([RFC 3279 §2.2.1]).
+///
+/// [RFC 3279 §2.2.1]: https://www.rfc-editor.org/rfc/rfc3279#section-2.2.1
+const RSA_PKCS1_SHA1: AlgorithmIdentifier = AlgorithmIdentifier::from_slice(&[
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05, 0x05, 0x00,
+]);
+
 // webpki stops at the first algorithm that fits, so these take the place of their modern namesakes.
 static OLD: [OldRsa; 3] = [
     OldRsa {
@@ -50,13 +57,7 @@ static OLD: [OldRsa; 3] = [
         parameters: &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
         signature: alg_id::RSA_PKCS1_SHA512,
     },
-    OldRsa {
-        parameters: &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
-        // sha1WithRSAEncryption with NULL parameters (RFC 3279 §2.2.1).
-        signature: AlgorithmIdentifier::from_slice(&[
-            0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05, 0x05, 0x00,
-        ]),
-    },
+    OldRsa { parameters: &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, signature: RSA_PKCS1_SHA1 },
 ];
 
 static ALL: LazyLock<Vec<&'static dyn SignatureVerificationAlgorithm>> = LazyLock::new(|| {
@@ -64,22 +65,53 @@ static ALL: LazyLock<Vec<&'static dyn SignatureVerificationAlgorithm>> = LazyLoc
     old.chain(webpki::ALL_VERIFICATION_ALGS.iter().copied()).collect()
 });
 
+static SOUND: LazyLock<Vec<&'static dyn SignatureVerificationAlgorithm>> = LazyLock::new(|| {
+    let is_sound = |algorithm: &&'static dyn SignatureVerificationAlgorithm| {
+        algorithm.signature_alg_id() != RSA_PKCS1_SHA1
+    };
+    ALL.iter().copied().filter(is_sound).collect()
+});
+
 /// Every algorithm, old ones first.
 pub(super) fn all() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
     &ALL
 }
 
-/// Whether one of them finds the signature good. `algorithm` and `key_algorithm` are DER without their outer tags.
-pub(super) fn is_signed(
+/// Those whose digest nobody has made collisions for.
+pub(super) fn sound() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+    &SOUND
+}
+
+/// What a signature check by hand comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checked {
+    /// The signature holds.
+    Good,
+    /// None of our algorithms fits.
+    NotCheckable,
+    /// It does not hold.
+    Wrong,
+}
+
+/// Checks one signature. `algorithm` and `key_algorithm` are DER without their outer tags.
+pub(super) fn check(
     algorithm: &[u8],
     key_algorithm: &[u8],
     key: &[u8],
     message: &[u8],
     signature: &[u8],
-) -> bool {
-    all()
+) -> Checked {
+    let mut fitting = all()
         .iter()
         .filter(|known| known.signature_alg_id().as_ref() == algorithm)
         .filter(|known| known.public_key_alg_id().as_ref() == key_algorithm)
-        .any(|known| known.verify_signature(key, message, signature).is_ok())
+        .peekable();
+    if fitting.peek().is_none() {
+        return Checked::NotCheckable;
+    }
+    if fitting.any(|known| known.verify_signature(key, message, signature).is_ok()) {
+        Checked::Good
+    } else {
+        Checked::Wrong
+    }
 }

@@ -1,20 +1,23 @@
 //! What a chain is worth: trust, dates and name, each on its own ([RFC 5280 §6], [RFC 9525]).
 //!
 //! 1. The leaf is described; what cannot be read is `invalid`.
-//! 2. Path validation at `now` for a TLS server. Where that fails because of dates, once more at an
-//!    instant at which the chain is in date: trust and dates are two answers.
-//! 3. Where it fails because of usage, once more with any usage: wrong usage is a third.
-//! 4. Leaves that path validation will not look at (CA:TRUE, version 1) are followed signature by signature.
+//! 2. Path validation at `now` for a TLS server; where that fails, with any usage and with broken
+//!    digests, which are findings of their own.
+//! 3. Where that fails too, the same at the instants at which the chain may be in date: trust and
+//!    dates are two answers.
+//! 4. Leaves that path validation will not look at (CA:TRUE, version 1) are followed signature by
+//!    signature, through issuers that may sign.
 //! 5. A path that ends nowhere is told apart: self-signed, incomplete, unknown issuer, bad signature.
 //!
-//! Invariant: the verdict depends on the chain, the roots and `now` alone.
+//! Invariant: the verdict depends on the chain, the roots and `now` alone; a certificate that is not on the
+//! path changes nothing.
 //!
 //! [RFC 5280 §6]: https://www.rfc-editor.org/rfc/rfc5280#section-6
 //! [RFC 9525]: https://www.rfc-editor.org/rfc/rfc9525
 
 use super::{
     algorithms,
-    issuer::{self, End},
+    issuer::{End, Trail},
     ocsp,
 };
 use crate::model::{
@@ -27,15 +30,23 @@ use crate::wire::{
     x509::{Certificate, Usage},
 };
 use jiff::Timestamp;
-use rustls_pki_types::{CertificateDer, Der as RawDer, TrustAnchor, UnixTime};
+use rustls_pki_types::{
+    CertificateDer, Der as RawDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
+};
 use std::time::Duration;
-use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage};
+
+/// Longer chains are nobody's, and each instant costs a search for a path.
+const MOST_INSTANTS: usize = 16;
 
 /// What a chain is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The certificates that could be read, leaf first.
+    /// The certificates that could be read, in the order sent, leaf first.
     pub certificates: Vec<Certificate>,
+    /// Those of them that lead to the root, or as far as they lead, leaf first: what was sent beside
+    /// them (roots, cross-signed copies, strangers) bears on nothing.
+    pub path: Vec<Certificate>,
     /// Whether it ends at a trusted root.
     pub trust: Trust,
     /// In words, where it does not.
@@ -67,12 +78,12 @@ impl Verdict {
 
 /// Judges a chain as sent, leaf first, with what was stapled to it.
 pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp) -> Verdict {
-    let certificates: Vec<Certificate> =
-        chain.iter().map_while(|der| Certificate::parse(&der.0).ok()).collect();
-    let (Some(leaf_der), Some(leaf)) = (chain.first(), certificates.first().cloned()) else {
+    let read = |der: &Der| Certificate::parse(&der.0).ok();
+    let Some((leaf_der, leaf)) = chain.first().and_then(|der| Some((der, read(der)?))) else {
         let trust = if chain.is_empty() { Trust::None } else { Trust::Invalid };
         return Verdict {
-            certificates,
+            certificates: Vec::new(),
+            path: Vec::new(),
             trust,
             trust_detail: "the server sent no certificate that can be read".to_owned(),
             validity: Validity::Ok,
@@ -80,9 +91,12 @@ pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp
             revocation: Revocation::NotChecked,
         };
     };
-    let path = Path { chain, certificates: &certificates, roots, now };
-    let (mut trust, mut trust_detail) = path.trust();
-    let (validity, out_of_date) = path.validity(trust);
+    let mut certificates = vec![leaf.clone()];
+    certificates.extend(chain.iter().skip(1).filter_map(read));
+    let search = Search { chain, certificates: &certificates, leaf: &leaf, roots, now };
+    let Path { path, mut trust, mut trust_detail } = search.path();
+    let out_of_date = path.iter().find(|one| dates(one, now) != Validity::Ok).cloned();
+    let validity = out_of_date.as_ref().map_or(Validity::Ok, |one| dates(one, now));
     let revocation = match (trust, stapled) {
         (Trust::Ok, Some(response)) => ocsp::revocation(&response.0, leaf_der, chain, roots, now),
         _ => Revocation::NotChecked,
@@ -91,120 +105,124 @@ pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp
         trust = Trust::Revoked;
         trust_detail = format!("the stapled OCSP response says that {} is revoked", leaf.subject);
     }
-    Verdict { trust, trust_detail, validity, out_of_date, revocation, certificates }
+    Verdict { certificates, path, trust, trust_detail, validity, out_of_date, revocation }
+}
+
+/// The way from a leaf to a root, or as far as it goes.
+struct Path {
+    path: Vec<Certificate>,
+    trust: Trust,
+    trust_detail: String,
 }
 
 /// One chain on its way to a root.
-struct Path<'a> {
+struct Search<'a> {
     chain: &'a [Der],
     certificates: &'a [Certificate],
+    leaf: &'a Certificate,
     roots: &'a Roots,
     now: Timestamp,
 }
 
-impl Path<'_> {
-    fn trust(&self) -> (Trust, String) {
+impl Search<'_> {
+    fn path(&self) -> Path {
         let mut last = Error::UnknownIssuer;
         for instant in self.instants() {
-            match self.validate(instant) {
-                Ok(()) => return (Trust::Ok, String::new()),
+            // A path without broken digests and for servers is what others will find, where there is one.
+            let strict = self.validate(instant, algorithms::sound(), KeyUsage::server_auth());
+            match strict.or_else(|_| self.validate(instant, algorithms::all(), AnyUsage)) {
+                Ok(path) => return Path { path, trust: Trust::Ok, trust_detail: String::new() },
                 Err(error) => last = error,
             }
         }
-        self.name_failure(&last)
+        let trail = Trail::follow(self.chain, self.roots);
+        let (trust, trust_detail) = self.name_failure(&last, &trail);
+        Path { path: trail.certificates(), trust, trust_detail }
     }
 
-    /// `now`, then instants at which the chain may be in date.
+    /// `now`, then every instant at which certificates may begin to be in date together.
     fn instants(&self) -> Vec<Timestamp> {
+        let begins = self.certificates.iter().map(|certificate| certificate.not_before);
         let mut instants = vec![self.now];
-        if let Some(leaf) = self.certificates.first() {
-            instants.extend([just_before(leaf.not_after), leaf.not_before]);
+        for begin in begins.take(MOST_INSTANTS) {
+            if !instants.contains(&begin) {
+                instants.push(begin);
+            }
         }
-        let begins = self.certificates.iter().map(|certificate| certificate.not_before).max();
-        let ends = self.certificates.iter().map(|certificate| certificate.not_after).min();
-        instants.extend(begins);
-        instants.extend(ends.map(just_before));
         instants
     }
 
-    fn validate(&self, instant: Timestamp) -> Result<(), Error> {
+    /// The certificates of a path that is good at an instant, the root left out.
+    fn validate(
+        &self,
+        instant: Timestamp,
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+        usage: impl ExtendedKeyUsageValidator,
+    ) -> Result<Vec<Certificate>, Error> {
         let [leaf, others @ ..] = self.chain else { return Err(Error::UnknownIssuer) };
         let leaf = CertificateDer::from(leaf.0.as_slice());
         let others: Vec<_> =
             others.iter().map(|der| CertificateDer::from(der.0.as_slice())).collect();
         let anchors: Vec<TrustAnchor<'_>> = anchors(self.roots);
         let leaf = EndEntityCert::try_from(&leaf)?;
-        leaf.verify_for_usage(
-            algorithms::all(),
-            &anchors,
-            &others,
-            unix(instant),
-            AnyUsage,
-            None,
-            None,
-        )
-        .map(|_| ())
+        let instant = unix(instant);
+        let found =
+            leaf.verify_for_usage(algorithms, &anchors, &others, instant, usage, None, None)?;
+        let mut path = vec![self.leaf.clone()];
+        let issuers = found.intermediate_certificates();
+        path.extend(issuers.filter_map(|issuer| Certificate::parse(&issuer.der()).ok()));
+        Ok(path)
     }
 
     /// What a failed validation means, in the contract's words.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "webpki's errors are many and non-exhaustive; those with a word of their own stand here"
-    )]
-    fn name_failure(&self, error: &Error) -> (Trust, String) {
-        let leaf_der = self.chain.first().map(|der| der.0.as_slice()).unwrap_or_default();
-        let end = issuer::end_of(self.chain, self.roots);
-        if end != End::Anchor && issuer::is_self_signed(leaf_der) {
-            return (Trust::SelfSigned, "the certificate is signed by itself".to_owned());
-        }
-        let top = self.certificates.last().map_or("nobody", |top| top.issuer.as_str());
-        match error {
-            // A CA certificate or one of version 1 as leaf: path validation does not look further, we do.
-            Error::CaUsedAsEndEntity | Error::UnsupportedCertVersion if end == End::Anchor => {
-                (Trust::Ok, String::new())
+    fn name_failure(&self, error: &Error, trail: &Trail) -> (Trust, String) {
+        // Path validation does not look at such leaves, whatever else they are.
+        let is_odd = self.leaf.is_ca || self.leaf.version < 3;
+        let issuer = trail.top().map_or("nobody", |top| top.issuer.as_str());
+        match trail.end {
+            End::Anchor if is_odd && trail.is_sound() => (Trust::Ok, String::new()),
+            // Signatures lead to a root, but what lies between may not sign.
+            End::Anchor => (Trust::Invalid, in_words(error)),
+            End::BadSignature => {
+                (Trust::BadSignature, format!("not signed with the key of `{issuer}`"))
             }
-            Error::InvalidSignatureForPublicKey => {
-                (Trust::BadSignature, "a signature in the chain is wrong".to_owned())
+            End::MissingIssuer => {
+                (Trust::Incomplete, format!("the certificate of `{issuer}` was not sent"))
             }
-            Error::UnknownIssuer | Error::CaUsedAsEndEntity | Error::UnsupportedCertVersion => {
-                match end {
-                    End::MissingIssuer => {
-                        (Trust::Incomplete, format!("the certificate of `{top}` was not sent"))
-                    }
-                    End::SelfSigned | End::Unknown => {
-                        (Trust::UnknownIssuer, format!("`{top}` is not trusted here"))
-                    }
-                    // Signatures lead to a root, but what lies between may not sign.
-                    End::Anchor => (Trust::Invalid, format!("path validation: {error:?}")),
-                }
+            End::NotCheckable => {
+                let with = trail.top().map_or("", |top| top.signature.name.as_str());
+                (Trust::Invalid, format!("the signature of `{issuer}` cannot be checked ({with})"))
             }
-            other => (Trust::Invalid, format!("path validation: {other:?}")),
+            End::SelfSigned if trail.top() == Some(self.leaf) => {
+                (Trust::SelfSigned, "the certificate is signed by itself".to_owned())
+            }
+            End::SelfSigned | End::Unknown => {
+                (Trust::UnknownIssuer, format!("`{issuer}` is not trusted here"))
+            }
         }
     }
+}
 
-    /// The dates that decide: the leaf's; where the leaf is in date and the path is not, another's.
-    fn validity(&self, trust: Trust) -> (Validity, Option<Certificate>) {
-        let [leaf, others @ ..] = self.certificates else { return (Validity::Ok, None) };
-        let of_leaf = dates(leaf, self.now);
-        if of_leaf != Validity::Ok {
-            return (of_leaf, Some(leaf.clone()));
+/// Why signatures that lead to a root make no path.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "webpki's errors are many and non-exhaustive; those that happen stand here"
+)]
+fn in_words(error: &Error) -> String {
+    match error {
+        Error::CertExpired { .. } | Error::CertNotValidYet { .. } => {
+            "the certificates of the chain are never in date together".to_owned()
         }
-        if trust != Trust::Ok {
-            return (Validity::Ok, None);
+        Error::CaUsedAsEndEntity
+        | Error::EndEntityUsedAsCa
+        | Error::PathLenConstraintViolated
+        | Error::UnsupportedCertVersion => {
+            "a certificate in the chain is signed by one that may not sign it".to_owned()
         }
-        let out_of_date = others.iter().find_map(|other| {
-            let state = dates(other, self.now);
-            (state != Validity::Ok).then(|| (state, Some(other.clone())))
-        });
-        match self.validate(self.now) {
-            Ok(()) => (Validity::Ok, None),
-            // Followed by signatures alone: whatever was sent must be in date.
-            Err(Error::CaUsedAsEndEntity | Error::UnsupportedCertVersion) => {
-                out_of_date.unwrap_or((Validity::Ok, None))
-            }
-            // Good at another instant and not now: it is the dates, whosever they are.
-            Err(_) => out_of_date.unwrap_or((Validity::Expired, None)),
+        Error::NameConstraintViolation => {
+            "the names in the certificate are outside what its issuer may sign for".to_owned()
         }
+        other => format!("path validation: {other:?}"),
     }
 }
 
@@ -256,9 +274,5 @@ pub(super) fn unix(instant: Timestamp) -> UnixTime {
     ))
 }
 
-fn just_before(instant: Timestamp) -> Timestamp {
-    Timestamp::from_second(instant.as_second().saturating_sub(1)).unwrap_or(instant)
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -8,7 +8,7 @@
 //!
 //! [RFC 6960 §3.2]: https://www.rfc-editor.org/rfc/rfc6960#section-3.2
 
-use super::algorithms;
+use super::algorithms::{self, Checked};
 use crate::model::{report::Revocation, roots::Roots, session::Der};
 use crate::wire::{
     ocsp::{Answer, Response, Status},
@@ -79,13 +79,14 @@ impl Issuer {
     }
 
     fn has_signed(&self, signed: &Signed) -> bool {
-        algorithms::is_signed(
+        let checked = algorithms::check(
             &signed.algorithm,
             &self.key_algorithm,
             &self.key,
             &signed.message,
             &signed.signature,
-        )
+        );
+        checked == Checked::Good
     }
 
     fn is_named_by(&self, answer: &Answer) -> bool {
@@ -102,13 +103,14 @@ impl Issuer {
 
 fn is_believable(response: &Response, issuer: &Issuer, now: Timestamp) -> bool {
     let signed_with = |key_algorithm: &[u8], key: &[u8]| {
-        algorithms::is_signed(
+        let checked = algorithms::check(
             &response.algorithm,
             key_algorithm,
             key,
             &response.message,
             &response.signature,
-        )
+        );
+        checked == Checked::Good
     };
     if signed_with(&issuer.key_algorithm, &issuer.key) {
         return true;

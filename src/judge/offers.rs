@@ -47,7 +47,7 @@ pub struct Rules<'a> {
 
 /// Judges one look at every endpoint of a target.
 pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
-    let routed = route::judge(evidence, rules);
+    let routed = route::judge(evidence);
     let looks: Vec<Look> = evidence
         .sessions
         .iter()
@@ -74,18 +74,22 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
         });
     }
     let worst = findings.iter().find_map(Violation::of);
-    let proof = Proof::by_endpoints(states.iter().copied(), rules.quorum, evidence.started_at);
+    // An endpoint shared by many targets is looked at once a run, perhaps long before this target.
+    let seen_at = evidence.sessions.iter().map(|session| session.started_at);
+    let seen_at = seen_at.chain([evidence.started_at]).min().unwrap_or(evidence.started_at);
+    let proof = Proof::by_endpoints(states.iter().copied(), rules.quorum, seen_at);
     let summary = summary::of(&summary::Seen {
         findings: &findings,
         obstacles: &obstacles,
         looks: &looks,
         waived: &waived,
+        quorum: rules.quorum,
     });
     let endpoints: Vec<EndpointReport> = looks.iter().map(|look| look.report.clone()).collect();
     let first_obstacle = obstacles.first().cloned();
     let remarks = Remarks { summary, findings, obstacles, endpoints };
     match (worst, proof) {
-        (Some(violation), _) => Judgement::violated(violation, evidence.started_at, remarks),
+        (Some(violation), _) => Judgement::violated(violation, seen_at, remarks),
         (None, Some(proof)) => Judgement::compliant(proof, remarks),
         (None, None) => {
             let nothing = || {
@@ -138,6 +142,14 @@ fn waived(evidence: &OffersEvidence) -> Vec<bool> {
         matches!(session.ending, Ending::NotTried(NotTried::FamilyUnavailable(_)))
     };
     let sessions = &evidence.sessions;
+    // A host beyond reach looks the same as a family without a route; but where anybody of the family
+    // was reached, it is the host.
+    let is_routed = |session: &Session| {
+        sessions.iter().any(|other| {
+            other.endpoint.address.is_ipv4() == session.endpoint.address.is_ipv4()
+                && !matches!(other.ending, Ending::NotTried(_))
+        })
+    };
     let tried_otherwise = |session: &Session| {
         sessions.iter().any(|other| {
             other.endpoint.host == session.endpoint.host
@@ -145,7 +157,9 @@ fn waived(evidence: &OffersEvidence) -> Vec<bool> {
                 && !matches!(other.ending, Ending::NotTried(_))
         })
     };
-    sessions.iter().map(|session| unavailable(session) && tried_otherwise(session)).collect()
+    let waived =
+        |session: &Session| unavailable(session) && !is_routed(session) && tried_otherwise(session);
+    sessions.iter().map(waived).collect()
 }
 
 fn is_waived(obstacle: &Obstacle, looks: &[Look], waived: &[bool]) -> bool {
@@ -173,27 +187,28 @@ fn differing(looks: &[Look], level: Level) -> Option<Finding> {
     let leaf = |look: &Look| Some(look.report.tls.as_ref()?.certificates.first()?.sha256.clone());
     let shown: Vec<(&Look, String)> =
         looks.iter().filter_map(|look| Some((look, leaf(look)?))).collect();
-    let (first, first_leaf) = shown.first()?;
-    let (other, _) = shown.iter().find(|(_, other)| other != first_leaf)?;
+    let pairs = || {
+        let each = shown.iter().enumerate();
+        each.flat_map(|(at, one)| shown.iter().skip(at + 1).map(move |two| (one, two)))
+            .filter(|((_, one_leaf), (_, two_leaf))| one_leaf != two_leaf)
+            .map(|((one, _), (two, _))| (*one, *two))
+    };
     // Two hosts may well have two certificates; one host behind two addresses seldom means to.
-    let of_one_host = shown.iter().any(|(one, one_leaf)| {
-        shown.iter().any(|(two, two_leaf)| {
-            one.report.mx.is_some() && one.report.mx == two.report.mx && one_leaf != two_leaf
-        })
-    });
-    let severity =
-        match level {
-            Level::Encrypt => Severity::Info,
-            Level::Ca | Level::Dane | Level::MtaSts | Level::Name | Level::Pinned => {
-                if of_one_host { Severity::Warning } else { Severity::Info }
-            }
-        };
+    let of_one_host =
+        pairs().find(|(one, two)| one.report.mx.is_some() && one.report.mx == two.report.mx);
+    let (first, other) = of_one_host.or_else(|| pairs().next())?;
+    let severity = match level {
+        Level::Encrypt => Severity::Info,
+        Level::Ca | Level::Dane | Level::MtaSts | Level::Name | Level::Pinned => {
+            if of_one_host.is_some() { Severity::Warning } else { Severity::Info }
+        }
+    };
     Some(Finding::new(
         FindingId::CertDiffersBetweenEndpoints,
         severity,
         format!("{} and {}", first.subject, other.subject),
         format!("different certificates at {} endpoints", shown.len()),
-        if of_one_host {
+        if of_one_host.is_some() {
             "the same certificate at every address of a host"
         } else {
             "one certificate for all hosts, or one for each: nothing to do where that is meant"

@@ -67,6 +67,16 @@ impl Ca {
         Ok(Self { certificate, issuer, kind: self.kind, above, now: self.now })
     }
 
+    /// Issues with the key of a certificate of its own issuing, whether that is a CA's or not: what an
+    /// intruder does who holds any certificate at all.
+    pub fn issuing_with(&self, spec: &LeafSpec) -> Result<Self, LabError> {
+        let Identity { chain, key } = self.issue(spec)?;
+        let certificate = chain.first().cloned().ok_or(LabError::Read("no certificate".into()))?;
+        let key = KeyPair::try_from(key.secret_der())?;
+        let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
+        Ok(Self { certificate, issuer, kind: spec.key, above: chain, now: self.now })
+    }
+
     /// A certificate and its key, with what stands between it and the root.
     pub fn issue(&self, spec: &LeafSpec) -> Result<Identity, LabError> {
         let key = generate(spec.key)?;
@@ -95,7 +105,17 @@ impl Ca {
         let valid = ocsp::Validity { this_update, next_update };
         let data = ocsp::response_data(&self.certificate, leaf.leaf(), status, valid)?;
         let signature = self.issuer.key().sign(&data)?;
-        Ok(ocsp::response(&data, &signature_algorithm(self.kind), &signature))
+        Ok(ocsp::response(&data, &signature_algorithm(self.kind), &signature, None))
+    }
+
+    /// The same, good for a day, signed by somebody else, whose certificate goes along.
+    pub fn ocsp_by(&self, responder: &Self, leaf: &Identity) -> Result<Vec<u8>, LabError> {
+        let (this_update, next_update) = (self.now, self.now.checked_add(YEAR / 365)?);
+        let valid = ocsp::Validity { this_update, next_update };
+        let data = ocsp::response_data(&self.certificate, leaf.leaf(), OcspStatus::Good, valid)?;
+        let signature = responder.issuer.key().sign(&data)?;
+        let algorithm = signature_algorithm(responder.kind);
+        Ok(ocsp::response(&data, &algorithm, &signature, Some(responder.certificate.as_ref())))
     }
 
     /// Its own certificate.
@@ -174,6 +194,7 @@ fn leaf_params(spec: &LeafSpec, now: Timestamp) -> Result<CertificateParams, Lab
     };
     params.extended_key_usages = match spec.usage {
         LeafUsage::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
+        LeafUsage::OcspSigning => vec![ExtendedKeyUsagePurpose::OcspSigning],
         LeafUsage::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
         LeafUsage::Unrestricted => Vec::new(),
     };

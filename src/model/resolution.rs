@@ -60,6 +60,9 @@ pub struct Exchange {
     pub v4: Addresses,
     /// Its AAAA records.
     pub v6: Addresses,
+    /// Addresses beyond the bound, left out of both.
+    #[serde(default)]
+    pub left_out: usize,
 }
 
 /// What an MX record points at.

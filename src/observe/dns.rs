@@ -242,20 +242,23 @@ impl Resolver {
         host: ExchangeHost,
     ) -> (Exchange, Vec<Lookup>) {
         let (mut v4, mut v6) = (Addresses::NotAsked, Addresses::NotAsked);
-        let (mut aliases, mut lookups) = (Vec::new(), Vec::new());
+        let (mut aliases, mut lookups, mut left_out) = (Vec::new(), Vec::new(), 0);
         if let ExchangeHost::Name(name) = &host {
             let (a, aaaa) =
                 tokio::join!(self.family(name, RecordType::A), self.family(name, RecordType::AAAA));
             for (slot, answer) in [(&mut v4, a), (&mut v6, aaaa)] {
                 let Some(answer) = answer else { continue };
-                *slot = exchange::addresses(answer.outcome, self.plan.addresses_per_host);
+                let (found, more) =
+                    exchange::addresses(answer.outcome, self.plan.addresses_per_host);
+                *slot = found;
+                left_out += more;
                 lookups.extend(answer.lookups);
                 if aliases.is_empty() {
                     aliases = answer.aliases;
                 }
             }
         }
-        (Exchange { preference, host, aliases, v4, v6 }, lookups)
+        (Exchange { preference, host, aliases, v4, v6, left_out }, lookups)
     }
 
     async fn family(&self, host: &Host, record_type: RecordType) -> Option<Answer> {
@@ -273,7 +276,7 @@ fn at(address: IpAddr) -> Exchange {
         IpAddr::V6(_) => (Addresses::NotAsked, found),
     };
     let host = ExchangeHost::Address(address);
-    Exchange { preference: None, host, aliases: Vec::new(), v4, v6 }
+    Exchange { preference: None, host, aliases: Vec::new(), v4, v6, left_out: 0 }
 }
 
 fn explicit(exchange: Exchange, lookups: Vec<Lookup>) -> Resolution {

@@ -5,15 +5,15 @@
 //!    else the certificate is: version 1, CA:TRUE or 1024 bits are for a judge, not a reason to hang up.
 //! 3. A signature that is wrong ends the handshake: whoever sent it does not hold the key.
 //!
-//! Invariant: no certificate is refused here, and no handshake completes whose signature was checked and found wrong.
+//! Invariant: no certificate is refused here for what it says, and no handshake completes whose signature was checked and found wrong.
 
 use crate::model::requirement::TlsVersion;
 use crate::model::session::{Der, HandshakeFailure, Lost};
 use crate::wire::{text, x509};
 use rsa::{PublicKey, pkcs1::DecodeRsaPublicKey, signature::Verifier, traits::PublicKeyParts};
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, PeerIncompatible, PeerMisbehaved,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, InvalidMessage, PeerIncompatible,
+    PeerMisbehaved, SignatureScheme,
     client::{
         ResolvesClientCert,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -156,12 +156,13 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let mut room = self.chain_limit;
-        let chain = std::iter::once(leaf).chain(others).map_while(|certificate| {
-            room = room.checked_sub(certificate.len())?;
-            Some(Der(certificate.to_vec()))
-        });
-        let chain: Vec<Der> = chain.collect();
+        let chain = || std::iter::once(leaf).chain(others);
+        let octets: usize = chain().map(|certificate| certificate.len()).sum();
+        if octets > self.chain_limit {
+            // Half a chain would be judged as if the server had sent no more.
+            return Err(Error::General(format!("a certificate chain of {octets} octets")));
+        }
+        let chain: Vec<Der> = chain().map(|certificate| Der(certificate.to_vec())).collect();
         self.record(|shown| {
             shown.chain = chain;
             shown.ocsp = (!ocsp_response.is_empty()).then(|| Der(ocsp_response.to_vec()));
@@ -233,6 +234,17 @@ fn failure_of(error: &Error) -> HandshakeFailure {
             | PeerMisbehaved::SelectedUnusableCipherSuiteForVersion,
         )
         | Error::PeerIncompatible(_) => HandshakeFailure::Unsupported(words(error)),
+        // A chain that is too long for us, but not for everybody.
+        Error::InvalidMessage(
+            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
+        )
+        // Our own troubles are not the peer's.
+        | Error::EncryptError
+        | Error::FailedToGetCurrentTime
+        | Error::FailedToGetRandomBytes
+        | Error::General(_)
+        | Error::HandshakeNotComplete
+        | Error::Other(_) => HandshakeFailure::Unsupported(words(error)),
         _ => HandshakeFailure::Protocol(words(error)),
     }
 }
@@ -275,5 +287,39 @@ mod tests {
         check(AlertDescription::CertificateRequired, "certificate_required");
         check(AlertDescription::UnrecognisedName, "unrecognised_name");
         check(AlertDescription::InternalError, "internal_error");
+    }
+
+    /// What goes wrong on our side, or is too long for us alone, says nothing against the peer.
+    #[test]
+    fn our_own_troubles_are_no_fault_of_the_peer() {
+        #[track_caller]
+        fn check(error: Error, expect: bool) {
+            let is_ours = matches!(failure_of(&error), HandshakeFailure::Unsupported(_));
+            assert_eq!(is_ours, expect, "{error}");
+        }
+        check(Error::FailedToGetRandomBytes, true);
+        check(Error::General("a certificate chain of 70000 octets".to_owned()), true);
+        check(Error::InvalidMessage(InvalidMessage::CertificatePayloadTooLarge), true);
+        check(Error::InvalidMessage(InvalidMessage::MissingData("hello")), false);
+        check(Error::DecryptError, false);
+        check(Error::InvalidCertificate(CertificateError::BadSignature), false);
+    }
+
+    /// Half a chain would be judged as if the server had sent no more.
+    #[test]
+    fn a_chain_is_kept_whole_or_not_at_all() {
+        let certificate = CertificateDer::from(vec![0; 600]);
+        let name = ServerName::try_from("mx.example.test").unwrap();
+        let algorithms = rustls::crypto::aws_lc_rs::default_provider();
+        let algorithms = algorithms.signature_verification_algorithms;
+        let show = |limit| {
+            let recorder = Recorder::new(algorithms, limit);
+            let others = [certificate.clone()];
+            let now = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
+            let taken = recorder.verify_server_cert(&certificate, &others, &name, &[], now);
+            (taken.is_ok(), recorder.shown().chain.len())
+        };
+        assert_eq!(show(1200), (true, 2));
+        assert_eq!(show(1199), (false, 0));
     }
 }

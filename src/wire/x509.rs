@@ -7,6 +7,10 @@
 //!
 //! [RFC 5280 §4.1]: https://www.rfc-editor.org/rfc/rfc5280#section-4.1
 
+mod signed;
+
+pub use signed::{Authority, PublicKeyInfo, Signed, key_of_info, public_key_info, signed_parts};
+
 use crate::wire::text::{hex, printable_within};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -132,94 +136,6 @@ impl Certificate {
     }
 }
 
-/// A public key as it stands in a certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKeyInfo {
-    /// The whole subject public key info, DER.
-    pub der: Vec<u8>,
-    /// The subject public key alone: the octets of its bit string.
-    pub key: Vec<u8>,
-}
-
-/// The public key of a certificate, whatever else is odd about it.
-pub fn public_key_info(der: &[u8]) -> Option<PublicKeyInfo> {
-    let (_, parsed) = parse_x509_certificate(der).ok()?;
-    let info = parsed.public_key();
-    Some(PublicKeyInfo { der: info.raw.to_vec(), key: info.subject_public_key.data.to_vec() })
-}
-
-/// What is needed to check by hand who signed a certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// The signed part, DER.
-    pub message: Vec<u8>,
-    /// The signature algorithm identifier, DER without its outer tag.
-    pub algorithm: Vec<u8>,
-    /// The signature's octets.
-    pub signature: Vec<u8>,
-    /// Issuer name, DER without its outer tag.
-    pub issuer: Vec<u8>,
-    /// Subject name, DER without its outer tag.
-    pub subject: Vec<u8>,
-    /// The subject's key algorithm identifier, DER without its outer tag.
-    pub key_algorithm: Vec<u8>,
-    /// The subject's key.
-    pub key: Vec<u8>,
-}
-
-/// The parts of a certificate that a signature check by hand needs.
-pub fn signed_parts(der: &[u8]) -> Option<Signed> {
-    // Certificate ::= SEQUENCE { tbs, signatureAlgorithm, signature } (RFC 5280 §4.1).
-    let (_, parsed) = parse_x509_certificate(der).ok()?;
-    let info = public_key_info(der)?;
-    let (_, whole) = tlv(der)?;
-    let (_, after_tbs) = split_tlv(whole)?;
-    let (algorithm, _) = split_tlv(after_tbs)?;
-    let (_, spki) = tlv(&info.der)?;
-    let (key_algorithm, _) = split_tlv(spki)?;
-    Some(Signed {
-        message: parsed.tbs_certificate.as_ref().to_vec(),
-        algorithm: tlv(algorithm)?.1.to_vec(),
-        signature: parsed.signature_value.data.to_vec(),
-        issuer: tlv(parsed.issuer().as_raw())?.1.to_vec(),
-        subject: tlv(parsed.subject().as_raw())?.1.to_vec(),
-        key_algorithm: tlv(key_algorithm)?.1.to_vec(),
-        key: info.key,
-    })
-}
-
-/// Key algorithm and key of a subject public key info that lacks its outer tag, as trust anchors are kept.
-pub fn key_of_info(info: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (algorithm, rest) = split_tlv(info)?;
-    let (_, bits) = tlv(rest)?;
-    // A BIT STRING begins with the number of its unused bits: none in a key.
-    let key = bits.strip_prefix(&[0])?;
-    Some((tlv(algorithm)?.1, key))
-}
-
-/// Tag and contents of the first DER element.
-fn tlv(der: &[u8]) -> Option<(u8, &[u8])> {
-    let (element, _) = split_tlv(der)?;
-    let (&tag, rest) = element.split_first()?;
-    let (&length, rest) = rest.split_first()?;
-    let skip = if length < 0x80 { 0 } else { usize::from(length & 0x7f) };
-    Some((tag, rest.get(skip..)?))
-}
-
-/// The first DER element, tag and length included, and what follows it.
-fn split_tlv(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (_, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, header) = if first < 0x80 {
-        (usize::from(first), 2)
-    } else {
-        let count = usize::from(first & 0x7f);
-        let octets = rest.get(..count).filter(|octets| (1..=4).contains(&octets.len()))?;
-        (octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)), 2 + count)
-    };
-    der.split_at_checked(header.checked_add(length)?)
-}
-
 fn describe(der: &[u8], certificate: &X509Certificate<'_>) -> Certificate {
     let mut dns_names = Vec::new();
     let mut has_san = false;
@@ -227,9 +143,15 @@ fn describe(der: &[u8], certificate: &X509Certificate<'_>) -> Certificate {
     let mut usage = Usage::Unrestricted;
     let mut issuer_urls = Vec::new();
     for extension in certificate.extensions() {
+        // What cannot be read must not pass for absent: without a SAN the common name would count,
+        // without an extended key usage any use.
+        if extension.oid == oid!(2.5.29.17) {
+            has_san = true;
+        } else if extension.oid == oid!(2.5.29.37) {
+            usage = Usage::NotServer(vec!["unreadable".to_owned()]);
+        }
         match extension.parsed_extension() {
             ParsedExtension::SubjectAlternativeName(names) => {
-                has_san = true;
                 dns_names.extend(names.general_names.iter().filter_map(|name| match name {
                     GeneralName::DNSName(name) => Some(printable_within(name.as_bytes(), 253)),
                     _ => None,

@@ -23,6 +23,8 @@ enum Weight {
     Name,
     /// Never breaks anything.
     Advisory,
+    /// Will break the levels that need a path to a root, once it has come true.
+    Dates,
 }
 
 /// Contract §2: at `encrypt` every `cert-…` is info; at `pinned` and `dane` another proof stands in for the path.
@@ -30,12 +32,13 @@ fn severity(weight: Weight, level: Level) -> Severity {
     let breaks = match weight {
         Weight::Path => level.is_path_required(),
         Weight::Name => level.is_name_required(),
-        Weight::Advisory => false,
+        Weight::Advisory | Weight::Dates => false,
     };
     match (breaks, weight) {
         (true, _) => Severity::Violation,
         (false, Weight::Advisory) if level != Level::Encrypt => Severity::Warning,
-        (false, _) => Severity::Info,
+        (false, Weight::Dates) if level.is_path_required() => Severity::Warning,
+        (false, Weight::Advisory | Weight::Dates | Weight::Name | Weight::Path) => Severity::Info,
     }
 }
 
@@ -111,14 +114,13 @@ impl Chain<'_> {
     }
 
     fn expires_soon(&self) -> Option<Finding> {
-        let ends = self.verdict.certificates.iter().filter(|c| !c.self_issued);
-        let first = ends.min_by_key(|certificate| certificate.not_after)?;
+        let first = below_root(self.verdict).min_by_key(|certificate| certificate.not_after)?;
         let days = days_between(self.rules.now, first.not_after);
         (days < i64::from(self.rules.warn_days)).then(|| {
             let seen =
                 format!("{days} days left: not_after {}{}", first.not_after, self.whose(first));
             let expected = format!("at least {} days", self.rules.warn_days);
-            self.finding(FindingId::CertExpiresSoon, Weight::Advisory, seen, &expected)
+            self.finding(FindingId::CertExpiresSoon, Weight::Dates, seen, &expected)
         })
     }
 
@@ -159,14 +161,19 @@ impl Chain<'_> {
 
     fn pin(&self) -> Option<Finding> {
         let requirement = self.rules.requirement;
-        let leaf = self.verdict.leaf()?;
-        let pinned = |pin: &crate::model::requirement::Pin| {
-            pin.as_hex() == leaf.sha256 || pin.as_hex() == leaf.spki_sha256
-        };
-        if requirement.level != Level::Pinned || requirement.pins.iter().any(pinned) {
+        if requirement.level != Level::Pinned {
             return None;
         }
-        let seen = format!("certificate {}, key {}", leaf.sha256, leaf.spki_sha256);
+        let seen = match self.verdict.leaf() {
+            Some(leaf) => {
+                let digests = [&leaf.sha256, &leaf.spki_sha256];
+                if requirement.pins.iter().any(|pin| digests.iter().any(|d| *d == pin.as_hex())) {
+                    return None;
+                }
+                format!("certificate {}, key {}", leaf.sha256, leaf.spki_sha256)
+            }
+            None => self.verdict.trust_detail.clone(),
+        };
         let subject = &self.session.endpoint;
         let id = FindingId::CertPinMismatch;
         let expected = format!("one of {} pins", requirement.pins.len());
@@ -177,8 +184,14 @@ impl Chain<'_> {
     fn leaf(&self) -> Vec<Finding> {
         let Some(leaf) = self.verdict.leaf() else { return Vec::new() };
         let mut found = Vec::new();
-        if let Usage::NotServer(uses) = &leaf.usage {
-            let seen = format!("extended key usage {}", uses.join(", "));
+        // An issuer's usage binds what it signs: an S/MIME CA's certificates are no servers'.
+        let wrong = below_root(self.verdict).find_map(|certificate| match &certificate.usage {
+            Usage::NotServer(uses) => Some((certificate, uses)),
+            Usage::Server | Usage::Unrestricted => None,
+        });
+        if let Some((certificate, uses)) = wrong {
+            let whose = self.whose(certificate);
+            let seen = format!("extended key usage {}{whose}", uses.join(", "));
             found.push(self.finding(FindingId::CertWrongUsage, Weight::Path, seen, "serverAuth"));
         }
         if leaf.is_ca {
@@ -195,11 +208,7 @@ impl Chain<'_> {
     /// Weak keys and signatures anywhere below the root.
     fn weaknesses(&self) -> Vec<Finding> {
         let mut found = Vec::new();
-        for (at, certificate) in self.verdict.certificates.iter().enumerate() {
-            let is_leaf = at == 0;
-            if certificate.self_issued && !is_leaf {
-                continue;
-            }
+        for certificate in below_root(self.verdict) {
             let weak = match &certificate.key {
                 Key::Rsa(bits) => *bits < 2048,
                 Key::Ec { bits, .. } => *bits < 256,
@@ -210,8 +219,7 @@ impl Chain<'_> {
                 let expected = "RSA of 2048 bits or more, or an elliptic curve of 256 or more";
                 found.push(self.finding(FindingId::CertWeakKey, Weight::Advisory, seen, expected));
             }
-            // What a certificate says of itself is not what anybody relies on.
-            if certificate.signature.is_broken && !certificate.self_issued {
+            if is_weakly_signed(certificate) {
                 let seen = format!("{}{}", certificate.signature.name, self.whose(certificate));
                 let id = FindingId::CertWeakSignature;
                 found.push(self.finding(id, Weight::Path, seen, "SHA-256 or better"));
@@ -244,12 +252,22 @@ impl Chain<'_> {
 
 /// Whether the chain meets what level `ca` asks of it: path, dates, usage, and no broken signature on the way.
 pub(super) fn is_good(verdict: &Verdict) -> bool {
-    let broken =
-        |certificate: &Certificate| certificate.signature.is_broken && !certificate.self_issued;
     verdict.trust == Trust::Ok
         && verdict.validity == Validity::Ok
-        && verdict.leaf().is_some_and(certificate::is_for_servers)
-        && !verdict.certificates.iter().any(broken)
+        && below_root(verdict).all(|certificate| {
+            certificate::is_for_servers(certificate) && !is_weakly_signed(certificate)
+        })
+}
+
+/// The path without a root that was sent along.
+fn below_root(verdict: &Verdict) -> impl Iterator<Item = &Certificate> {
+    let is_below = |(at, certificate): &(usize, &Certificate)| *at == 0 || !certificate.self_issued;
+    verdict.path.iter().enumerate().filter(is_below).map(|(_, certificate)| certificate)
+}
+
+/// What a certificate says of itself is not what anybody relies on.
+fn is_weakly_signed(certificate: &Certificate) -> bool {
+    certificate.signature.is_broken && !certificate.self_issued
 }
 
 /// A few names, for a sentence.

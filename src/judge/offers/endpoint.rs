@@ -272,6 +272,9 @@ impl Draft<'_> {
                 "the server's signature could not be checked with its certificate's key",
             );
         }
+        if tls.completed && tls.version.is_none() {
+            self.hinder(ObstacleId::NotTestable, "which version was agreed on is not known");
+        }
         match rules.requirement.level {
             Level::Dane | Level::MtaSts => {
                 let detail = format!("level {} is not in this version", rules.requirement.level);

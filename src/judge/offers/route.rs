@@ -2,13 +2,13 @@
 //!
 //! [RFC 5321 §5.1]: https://www.rfc-editor.org/rfc/rfc5321#section-5.1
 
-use super::Rules;
 use crate::model::{
     evidence::OffersEvidence,
     finding::{Finding, FindingId, Severity},
     obstacle::{Obstacle, ObstacleId},
     resolution::{Addresses, DnsFailure, DnsFailureKind, Exchange, ExchangeHost, Route},
 };
+use core::net::IpAddr;
 
 /// What DNS alone says.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Routed {
     }
 }
 
-pub(super) fn judge(evidence: &OffersEvidence, _rules: &Rules<'_>) -> Routed {
+pub(super) fn judge(evidence: &OffersEvidence) -> Routed {
     let mut routed = Routed::default();
     let subject = evidence.target.to_string();
     match &evidence.resolution.route {
@@ -71,6 +71,7 @@ pub(super) fn judge(evidence: &OffersEvidence, _rules: &Rules<'_>) -> Routed {
     }
     for exchange in &evidence.resolution.exchanges {
         judge_exchange(exchange, &mut routed);
+        unseen(exchange, evidence, &mut routed);
     }
     let left_out = evidence.resolution.left_out;
     if left_out > 0 {
@@ -127,7 +128,8 @@ fn judge_exchange(exchange: &Exchange, routed: &mut Routed) {
     }
     let known_empty = |addresses: &Addresses| match addresses {
         Addresses::None | Addresses::NotAsked => true,
-        Addresses::Failed(_) | Addresses::Found(_) => false,
+        Addresses::Found(addresses) => addresses.is_empty(),
+        Addresses::Failed(_) => false,
     };
     if known_empty(&exchange.v4) && known_empty(&exchange.v6) {
         match (&exchange.v4, &exchange.v6) {
@@ -144,5 +146,21 @@ fn judge_exchange(exchange: &Exchange, routed: &mut Routed) {
                 "a host with an address",
             ),
         }
+    }
+}
+
+/// Addresses that nobody looked at: what is not seen is not proved.
+fn unseen(exchange: &Exchange, evidence: &OffersEvidence, routed: &mut Routed) {
+    let is_seen = |address: &&IpAddr| {
+        evidence.sessions.iter().any(|session| {
+            session.endpoint.host.as_ref() == exchange.host.name()
+                && session.endpoint.address == **address
+        })
+    };
+    let found = exchange.v4.found().iter().chain(exchange.v6.found());
+    let unseen = found.filter(|address| !is_seen(address)).count() + exchange.left_out;
+    if unseen > 0 {
+        let detail = format!("{unseen} of its addresses were not looked at");
+        routed.obstacle(ObstacleId::NotTestable, &exchange.host.shown(), detail);
     }
 }

@@ -3,6 +3,7 @@
 use super::Look;
 use crate::model::{
     finding::{Finding, Severity},
+    judgement::Quorum,
     obstacle::{Obstacle, ObstacleId},
     state::State,
 };
@@ -13,6 +14,7 @@ pub(super) struct Seen<'a> {
     pub(super) obstacles: &'a [Obstacle],
     pub(super) looks: &'a [Look],
     pub(super) waived: &'a [bool],
+    pub(super) quorum: Quorum,
 }
 
 pub(super) fn of(seen: &Seen<'_>) -> String {
@@ -25,7 +27,7 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
         .collect();
     let total = counted.len();
     let count = |state| counted.iter().filter(|look| look.report.state == state).count();
-    let mut sentence = if let Some(worst) = worst(seen.findings) {
+    let mut sentence = if let Some(worst) = worst(seen) {
         let reason = worst.id.explanation().title;
         match (count(State::Violated), total) {
             (0, _) | (_, 0) => format!("falls short: {reason}"),
@@ -45,13 +47,20 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
         let reason = reason.or_else(|| seen.obstacles.first());
         let reason = reason.map_or("nothing was seen", |o| {
             // Why something cannot be tested is different every time.
-            let is_its_own = o.id == ObstacleId::NotTestable;
-            if is_its_own { o.detail.as_str() } else { o.id.explanation().title }
+            let is_own = matches!(o.id, ObstacleId::NotTestable | ObstacleId::Unconfirmed);
+            if is_own { o.detail.as_str() } else { o.id.explanation().title }
         });
         match (count(State::Compliant), total) {
+            (good, total) if good > 0 && seen.quorum == Quorum::Any => {
+                format!("good at {good} of {total} endpoints, which is enough here; but {reason}")
+            }
             (0, _) => format!("could not be judged: {reason}"),
+            (1, 1) => format!("good at the one endpoint seen, but not all is known: {reason}"),
             (good, total) if good == total => {
                 format!("good at the {total} endpoints seen, but not all is known: {reason}")
+            }
+            (1, total) => {
+                format!("1 of {total} endpoints is good, the rest could not be judged: {reason}")
             }
             (good, total) => {
                 format!(
@@ -75,6 +84,11 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
     sentence
 }
 
-fn worst(findings: &[Finding]) -> Option<&Finding> {
-    findings.iter().find(|finding| finding.severity == Severity::Violation)
+/// The violation the sentence names: one of an endpoint, where endpoints are counted in it.
+fn worst<'a>(seen: &Seen<'a>) -> Option<&'a Finding> {
+    let is_violation = |finding: &&Finding| finding.severity == Severity::Violation;
+    let of_endpoint =
+        |finding: &&Finding| seen.looks.iter().any(|look| look.subject == finding.subject);
+    let mut violations = seen.findings.iter().filter(is_violation);
+    violations.clone().find(of_endpoint).or_else(|| violations.next())
 }

@@ -54,6 +54,8 @@ pub enum Role {
 pub enum LeafUsage {
     /// clientAuth alone.
     Client,
+    /// OCSPSigning alone.
+    OcspSigning,
     /// serverAuth alone.
     Server,
     /// No such extension.

@@ -57,9 +57,15 @@ pub(super) fn response_data(
 }
 
 /// The whole OCSPResponse, as a server staples it.
-pub(super) fn response(data: &[u8], algorithm: &[u8], signature: &[u8]) -> Vec<u8> {
+pub(super) fn response(
+    data: &[u8],
+    algorithm: &[u8],
+    signature: &[u8],
+    responder: Option<&[u8]>,
+) -> Vec<u8> {
     let signature = element(BIT_STRING, &[&[0], signature]);
-    let basic = element(SEQUENCE, &[data, algorithm, &signature]);
+    let sent = responder.map(|one| element(0xa0, &[&element(SEQUENCE, &[one])]));
+    let basic = element(SEQUENCE, &[data, algorithm, &signature, &sent.unwrap_or_default()]);
     // id-pkix-ocsp-basic, 1.3.6.1.5.5.7.48.1.1.
     let kind = element(OID, &[&[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01]]);
     let bytes = element(SEQUENCE, &[&kind, &element(OCTET_STRING, &[&basic])]);

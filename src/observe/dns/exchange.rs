@@ -89,18 +89,20 @@ fn literal(text: &str) -> Option<IpAddr> {
     bare.parse().ok()
 }
 
-/// The addresses of one family, sorted, each once, at most `limit`.
-pub(super) fn addresses(outcome: Outcome, limit: usize) -> Addresses {
+/// The addresses of one family, sorted, each once, at most `limit`; and how many more there are.
+pub(super) fn addresses(outcome: Outcome, limit: usize) -> (Addresses, usize) {
     let records = match outcome {
-        Outcome::Failed(failure) => return Addresses::Failed(failure),
-        Outcome::NoData | Outcome::Nxdomain => return Addresses::None,
+        Outcome::Failed(failure) => return (Addresses::Failed(failure), 0),
+        Outcome::NoData | Outcome::Nxdomain => return (Addresses::None, 0),
         Outcome::Records(records) => records,
     };
     let mut addresses: Vec<IpAddr> = records.iter().filter_map(RData::ip_addr).collect();
     addresses.sort_unstable();
     addresses.dedup();
+    let left_out = addresses.len().saturating_sub(limit);
     addresses.truncate(limit);
-    if addresses.is_empty() { Addresses::None } else { Addresses::Found(addresses) }
+    let found = if addresses.is_empty() { Addresses::None } else { Addresses::Found(addresses) };
+    (found, left_out)
 }
 
 #[cfg(test)]

@@ -119,6 +119,7 @@ async fn hosts_and_addresses_are_bounded_and_the_rest_is_counted() {
     assert_eq!(hosts(&resolution), ["0 mx0.a.test", "1 mx1.a.test"]);
     assert_eq!(resolution.left_out, 3);
     assert_eq!(resolution.exchanges[0].v4.found().len(), 3);
+    assert_eq!(resolution.exchanges[0].left_out, 1);
     assert_eq!(dns.asked("mx2.a.test", RecordType::A), 0);
 }
 
