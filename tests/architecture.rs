@@ -96,6 +96,7 @@ const TABLE: &[Row] = &[
             "indicatif",
             "owo_colors",
             "quick_junit",
+            "rlimit",
             "serde",
             "serde_json",
             "terminal_size",

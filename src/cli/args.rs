@@ -40,8 +40,8 @@ pub enum Command {
     mxwarden check --name mail.example.org '[192.0.2.1]:25'\n  \
     mxwarden check --file partners.txt --format csv")]
 pub struct CheckArgs {
-    /// A domain, or host:NAME[:PORT], or [ADDRESS]:PORT.
-    #[arg(value_name = "TARGET")]
+    /// What to look at.
+    #[arg(value_name = "TARGET", help = "A domain, or host:NAME[:PORT], or [ADDRESS]:PORT")]
     pub targets: Vec<String>,
     /// Read more targets from FILE, one a line; # begins a comment; - is standard input.
     #[arg(long, value_name = "LIST")]

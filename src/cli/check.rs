@@ -51,12 +51,14 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Failure> 
         if args.deep { Depth::Deep } else { Depth::Shallow },
     )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (report, details, interrupted) = runtime.block_on(async {
-        let observer = Arc::new(observer_plan.build()?);
-        probe(&targets, &observer, &standard, args, out).await
-    })?;
-    runtime.shutdown_background();
     let format = args.probing.format;
+    let run = Run { targets: &targets, standard: &standard, format, verbose: args.probing.verbose };
+    let done = runtime.block_on(async {
+        let observer = Arc::new(observer_plan.build()?);
+        run.probe(&observer, out).await
+    })?;
+    let Done { report, details, interrupted } = done;
+    runtime.shutdown_background();
     if format != Format::Jsonl {
         render::report(out, &report, &details, format, style(&args.probing))?;
     }
@@ -173,10 +175,10 @@ fn standard(args: &CheckArgs, targets: &[Target]) -> Result<Standard, Failure> {
 }
 
 /// Everything an observer is built from.
-struct ObserverPlan {
-    dns: DnsPlan,
-    starttls: StartTlsPlan,
-    offers: OffersPlan,
+pub(super) struct ObserverPlan {
+    pub(super) dns: DnsPlan,
+    pub(super) starttls: StartTlsPlan,
+    pub(super) offers: OffersPlan,
 }
 
 impl ObserverPlan {
@@ -209,7 +211,7 @@ impl ObserverPlan {
         })
     }
 
-    fn build(self) -> Result<Observer, Failure> {
+    pub(super) fn build(self) -> Result<Observer, Failure> {
         let resolver = Resolver::new(self.dns)?;
         let prober = Prober::new(TlsClient::new()?, Clock::system(), self.starttls);
         Ok(Observer::new(resolver, prober, self.offers))
@@ -222,69 +224,85 @@ fn own_name() -> Option<Host> {
     name.as_str().contains('.').then_some(name)
 }
 
-/// Looks at every target; what there is when all is done or somebody presses Ctrl-C.
-async fn probe(
-    targets: &[Target],
-    observer: &Arc<Observer>,
-    standard: &Standard,
-    args: &CheckArgs,
-    out: &mut dyn Write,
-) -> Result<(Report, Vec<Details>, bool), Failure> {
-    let started_at = observer.clock().now();
-    let bar = progress(targets.len());
-    let standard = Arc::new(standard.clone());
-    let mut waiting = targets.iter().cloned().enumerate();
-    let mut looks = JoinSet::new();
-    let mut done: Vec<Option<Looked>> = Vec::new();
-    done.resize_with(targets.len(), || None);
-    let mut interrupted = false;
-    let at_once = Limits::default().probes;
-    loop {
-        while looks.len() < at_once {
-            let Some((at, target)) = waiting.next() else { break };
-            let observer = Arc::clone(observer);
-            let standard = Arc::clone(&standard);
-            looks.spawn(async move { (at, look::look(&observer, &target, &standard).await) });
-        }
-        let next = tokio::select! {
-            next = looks.join_next() => next,
-            _ = tokio::signal::ctrl_c() => {
-                interrupted = true;
-                None
+/// One run over many targets.
+pub(super) struct Run<'a> {
+    pub(super) targets: &'a [Target],
+    pub(super) standard: &'a Standard,
+    pub(super) format: Format,
+    pub(super) verbose: bool,
+}
+
+/// What came of a run.
+pub(super) struct Done {
+    pub(super) report: Report,
+    details: Vec<Details>,
+    interrupted: bool,
+}
+
+impl Run<'_> {
+    /// Looks at every target; what there is when all is done or somebody presses Ctrl-C.
+    pub(super) async fn probe(
+        &self,
+        observer: &Arc<Observer>,
+        out: &mut dyn Write,
+    ) -> Result<Done, Failure> {
+        let Run { targets, standard, .. } = self;
+        let started_at = observer.clock().now();
+        let bar = progress(targets.len());
+        let standard = Arc::new(Standard::clone(standard));
+        let mut waiting = targets.iter().cloned().enumerate();
+        let mut looks = JoinSet::new();
+        let mut done: Vec<Option<Looked>> = Vec::new();
+        done.resize_with(targets.len(), || None);
+        let mut interrupted = false;
+        let at_once = Limits::default().probes;
+        loop {
+            while looks.len() < at_once {
+                let Some((at, target)) = waiting.next() else { break };
+                let observer = Arc::clone(observer);
+                let standard = Arc::clone(&standard);
+                looks.spawn(async move { (at, look::look(&observer, &target, &standard).await) });
             }
-        };
-        let Some(next) = next else { break };
-        // A look that panicked is left out here and counted as not looked at.
-        let Ok((at, evidence)) = next else {
-            interrupted = true;
-            continue;
-        };
-        bar.inc(1);
-        let looked = Looked::of(evidence, &standard, args);
-        if args.probing.format == Format::Jsonl {
-            render::jsonl_line(out, &looked.partner)?;
+            let next = tokio::select! {
+                next = looks.join_next() => next,
+                _ = tokio::signal::ctrl_c() => {
+                    interrupted = true;
+                    None
+                }
+            };
+            let Some(next) = next else { break };
+            // A look that panicked is left out here and counted as not looked at.
+            let Ok((at, evidence)) = next else {
+                interrupted = true;
+                continue;
+            };
+            bar.inc(1);
+            let looked = Looked::of(evidence, &standard, self.verbose);
+            if self.format == Format::Jsonl {
+                render::jsonl_line(out, &looked.partner)?;
+            }
+            if let Some(place) = done.get_mut(at) {
+                *place = Some(looked);
+            }
         }
-        if let Some(place) = done.get_mut(at) {
-            *place = Some(looked);
+        bar.finish_and_clear();
+        looks.abort_all();
+        let mut partners = Vec::new();
+        let mut details = Vec::new();
+        for looked in done.into_iter().flatten() {
+            partners.push(looked.at_the_end(observer, &standard));
+            details.extend(looked.details);
         }
+        let report = Report {
+            format: report::FORMAT,
+            tool: Tool::THIS,
+            started_at,
+            finished_at: observer.clock().now(),
+            state: State::worst(partners.iter().map(|partner| partner.state)),
+            partners,
+        };
+        Ok(Done { report, details, interrupted })
     }
-    bar.finish_and_clear();
-    looks.abort_all();
-    let mut partners = Vec::new();
-    let mut details = Vec::new();
-    for looked in done.into_iter().flatten() {
-        partners.push(looked.at_the_end(observer, &standard));
-        details.extend(looked.details);
-    }
-    let report = Report {
-        format: report::FORMAT,
-        tool: Tool::THIS,
-        started_at,
-        finished_at: observer.clock().now(),
-        state: State::worst(partners.iter().map(|partner| partner.state)),
-        partners,
-    };
-    Ok((report, details, interrupted))
 }
 
 /// One target, looked at.
@@ -296,9 +314,9 @@ struct Looked {
 }
 
 impl Looked {
-    fn of(evidence: OffersEvidence, standard: &Standard, args: &CheckArgs) -> Self {
+    fn of(evidence: OffersEvidence, standard: &Standard, verbose: bool) -> Self {
         let partner = partner(&evidence, standard);
-        let details = args.probing.verbose.then(|| Details {
+        let details = verbose.then(|| Details {
             partner: partner.partner.clone(),
             transcripts: evidence
                 .sessions

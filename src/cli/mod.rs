@@ -12,7 +12,11 @@ pub mod render;
 
 use args::{Cli, Command};
 use clap::Parser;
-use std::{fmt, io, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 /// Exit code for usage and configuration errors (contract §5).
 const EXIT_USAGE: u8 = 2;
@@ -21,16 +25,61 @@ const EXIT_UNKNOWN: u8 = 3;
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let tongue = Tongue::of(std::env::args_os());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) if !asked.use_stderr() => {
+            // --help and --version: an answer, unless nobody reads it.
+            return ExitCode::from(u8::from(asked.print().is_err()));
+        }
+        Err(error) => return tongue.refuse(&error.render().ansi(), &error.kind()),
+    };
+    // Thousands of targets need sockets; where the limit stays low, probes end as internal errors and say so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     let outcome = match &cli.command {
         Command::Check(args) => check::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
     };
+    drop(out);
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => failure.told(),
+        Err(failure) if failure.is_reader_gone() => ExitCode::from(EXIT_UNKNOWN),
+        Err(failure) => tongue.refuse(&failure, &format_args!("{:#}", failure.error)),
+    }
+}
+
+/// To whom an error is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tongue {
+    /// A monitor that reads standard output and takes 2 for CRITICAL.
+    Nagios,
+    /// A person, or a script that knows the contract.
+    Plain,
+}
+
+impl Tongue {
+    /// Found before the flags are parsed: they may be what is wrong.
+    fn of(arguments: impl Iterator<Item = std::ffi::OsString>) -> Self {
+        let nagios =
+            |argument: std::ffi::OsString| argument == "nagios" || argument == "--format=nagios";
+        if arguments.into_iter().any(nagios) { Self::Nagios } else { Self::Plain }
+    }
+
+    /// Tells an error and gives the exit code. A mistake of ours must not look like a partner's breach.
+    fn refuse(self, error: &dyn fmt::Display, in_short: &dyn fmt::Display) -> ExitCode {
+        // Where nobody reads it, the exit code has to do.
+        let _ = write!(anstream::stderr(), "{error}");
+        match self {
+            Self::Plain => ExitCode::from(EXIT_USAGE),
+            Self::Nagios => {
+                let line =
+                    crate::wire::text::printable_within(in_short.to_string().as_bytes(), 300);
+                let _ = writeln!(io::stdout(), "MXWARDEN UNKNOWN - {}", line.replace('|', "/"));
+                ExitCode::from(EXIT_UNKNOWN)
+            }
+        }
     }
 }
 
@@ -46,20 +95,22 @@ impl Failure {
         Self { error: anyhow::anyhow!("{what}"), hint: Some(hint.into()) }
     }
 
-    /// Says it on standard error. A reader that went away is no error.
-    #[expect(clippy::print_stderr, reason = "the one place that tells an error to a person")]
-    fn told(self) -> ExitCode {
-        let gone = |cause: &(dyn std::error::Error + 'static)| {
+    /// Whether it is only that nobody reads our output any more.
+    fn is_reader_gone(&self) -> bool {
+        let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
             cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
         };
-        if self.error.chain().any(gone) {
-            return ExitCode::from(EXIT_UNKNOWN);
+        self.error.chain().any(broken_pipe)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "error: {:#}", self.error)?;
+        match &self.hint {
+            Some(hint) => writeln!(f, "hint: {hint}"),
+            None => Ok(()),
         }
-        eprintln!("error: {:#}", self.error);
-        if let Some(hint) = self.hint {
-            eprintln!("hint: {hint}");
-        }
-        ExitCode::from(EXIT_USAGE)
     }
 }
 

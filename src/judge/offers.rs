@@ -1,7 +1,7 @@
 //! `receiver-offers`: can the receiver do what is required, at every endpoint?
 //!
-//! 1. Where the mail goes: a route that is known, hosts that have addresses ([`route`]).
-//! 2. Each endpoint on its own ([`endpoint`]), its certificates apart ([`chain`]).
+//! 1. Where the mail goes: a route that is known, hosts that have addresses (`route`).
+//! 2. Each endpoint on its own (`endpoint`), its certificates apart (`chain`).
 //! 3. What only shows between endpoints: certificates that differ.
 //! 4. One violation outweighs obstacles; obstacles outweigh proofs; no endpoint proves nothing.
 //!
@@ -79,7 +79,6 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
         obstacles: &obstacles,
         looks: &looks,
         waived: &waived,
-        requirement: rules.requirement,
     });
     let endpoints: Vec<EndpointReport> = looks.iter().map(|look| look.report.clone()).collect();
     let first_obstacle = obstacles.first().cloned();
@@ -193,7 +192,11 @@ fn differing(looks: &[Look], level: Level) -> Option<Finding> {
         severity,
         format!("{} and {}", first.subject, other.subject),
         format!("different certificates at {} endpoints", shown.len()),
-        "the same certificate at every address of a host",
+        if of_one_host {
+            "the same certificate at every address of a host"
+        } else {
+            "one certificate for all hosts, or one for each: nothing to do where that is meant"
+        },
     ))
 }
 

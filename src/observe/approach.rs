@@ -232,6 +232,10 @@ pub(super) async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
 
 fn no_connection(error: &io::Error) -> Ending {
     let detail = error.to_string();
+    // EMFILE, ENFILE: out of descriptors. EACCES, EPERM: this host's own firewall. Neither is the peer's doing.
+    if matches!(error.raw_os_error(), Some(1 | 13 | 23 | 24)) {
+        return Ending::Internal(format!("this host could not connect: {detail}"));
+    }
     match error.kind() {
         // ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT: this host has no way there.
         io::ErrorKind::NetworkUnreachable

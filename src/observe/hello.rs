@@ -81,7 +81,7 @@ impl Prober {
 }
 
 impl Answer {
-    /// What the server made of `offer`; with `Strict::No` an older version than offered will do too.
+    /// What the server made of `offer`; with [`Version::Any`] an older version than offered will do too.
     pub(super) fn outcome(&self, offer: &Offer, version: Version) -> HelloOutcome {
         let flight = match self {
             Self::Unsent(why) => return HelloOutcome::Unsent(why.clone()),

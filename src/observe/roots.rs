@@ -7,26 +7,32 @@ use std::path::{Path, PathBuf};
 /// Roots could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum RootsError {
-    /// A file holds no certificate.
-    #[error("{} holds no certificate in PEM form", .0.display())]
-    Empty(PathBuf),
+    /// No certificate.
+    #[error("{0} holds no certificate in PEM form")]
+    Empty(String),
     /// A certificate that is no root.
-    #[error("certificate {at} in {} cannot be a root", path.display())]
+    #[error("{place} cannot be a root")]
     NotARoot {
-        /// Which file.
-        path: PathBuf,
-        /// Its place in the file, from 1.
-        at: usize,
+        /// Which.
+        place: String,
         /// What is wrong with it.
         source: webpki::Error,
     },
+    /// No PEM.
+    #[error("{place} cannot be read")]
+    Pem {
+        /// Which.
+        place: String,
+        /// What is wrong with it.
+        source: rustls::pki_types::pem::Error,
+    },
     /// A file cannot be read.
-    #[error("cannot read certificates from {}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: rustls::pki_types::pem::Error,
+        /// Why not.
+        source: std::io::Error,
     },
 }
 
@@ -47,16 +53,28 @@ pub fn files(paths: &[PathBuf]) -> Result<Roots, RootsError> {
 }
 
 fn file(path: &Path) -> Result<Vec<Root>, RootsError> {
-    let read = |source| RootsError::Read { path: path.to_owned(), source };
+    let bytes =
+        std::fs::read(path).map_err(|source| RootsError::Read { path: path.to_owned(), source })?;
+    anchors(&path.display().to_string(), &bytes)
+}
+
+/// The roots in these PEM bytes; `source` is what a person calls them.
+pub fn pem(source: &str, bytes: &[u8]) -> Result<Roots, RootsError> {
+    Ok(Roots { source: source.to_owned(), anchors: anchors(source, bytes)? })
+}
+
+fn anchors(place: &str, bytes: &[u8]) -> Result<Vec<Root>, RootsError> {
     let mut anchors = Vec::new();
-    for (at, certificate) in CertificateDer::pem_file_iter(path).map_err(read)?.enumerate() {
-        let certificate = certificate.map_err(read)?;
+    for (at, certificate) in CertificateDer::pem_slice_iter(bytes).enumerate() {
+        let place = || format!("certificate {} in {place}", at + 1);
+        let certificate =
+            certificate.map_err(|source| RootsError::Pem { place: place(), source })?;
         let anchor = webpki::anchor_from_trusted_cert(&certificate)
-            .map_err(|source| RootsError::NotARoot { path: path.to_owned(), at: at + 1, source })?;
+            .map_err(|source| RootsError::NotARoot { place: place(), source })?;
         anchors.push(root(&anchor));
     }
     if anchors.is_empty() {
-        return Err(RootsError::Empty(path.to_owned()));
+        return Err(RootsError::Empty(place.to_owned()));
     }
     Ok(anchors)
 }

@@ -4,7 +4,6 @@ use super::Look;
 use crate::model::{
     finding::{Finding, Severity},
     obstacle::{Obstacle, ObstacleId},
-    requirement::Requirement,
     state::State,
 };
 
@@ -14,7 +13,6 @@ pub(super) struct Seen<'a> {
     pub(super) obstacles: &'a [Obstacle],
     pub(super) looks: &'a [Look],
     pub(super) waived: &'a [bool],
-    pub(super) requirement: &'a Requirement,
 }
 
 pub(super) fn of(seen: &Seen<'_>) -> String {
@@ -37,11 +35,10 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
             (bad, total) => format!("{bad} of {total} endpoints fall short: {reason}"),
         }
     } else if count(State::Compliant) == total && total > 0 && seen.obstacles.is_empty() {
-        let level = level(seen.requirement);
         match total {
-            1 => format!("its one endpoint offers what is required ({level})"),
-            2 => format!("both endpoints offer what is required ({level})"),
-            _ => format!("all {total} endpoints offer what is required ({level})"),
+            1 => "its one endpoint offers what is required".to_owned(),
+            2 => "both endpoints offer what is required".to_owned(),
+            _ => format!("all {total} endpoints offer what is required"),
         }
     } else {
         let reason = seen.obstacles.iter().find(|o| o.id == ObstacleId::Port25Blocked);
@@ -80,8 +77,4 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
 
 fn worst(findings: &[Finding]) -> Option<&Finding> {
     findings.iter().find(|finding| finding.severity == Severity::Violation)
-}
-
-fn level(requirement: &Requirement) -> String {
-    format!("level {}, {} or newer", requirement.level, requirement.min_version.version())
 }
