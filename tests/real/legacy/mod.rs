@@ -30,6 +30,8 @@ struct Old {
     version: &'static str,
     /// Who saw it: `handshake` or `hello`.
     seen_by: &'static str,
+    /// What is made of the chain.
+    trust: &'static str,
     /// What the endpoint reaches.
     channel: &'static str,
     /// What level `encrypt` makes of it.
@@ -40,6 +42,8 @@ struct Old {
     obstacles: &'static [&'static str],
     /// What `--deep` finds at level `encrypt`.
     deep: &'static [Found],
+    /// What `--deep` makes of it at level `name`, where that differs in more than the severities.
+    deep_at_name: Option<Judged>,
     /// The old versions `--deep` finds.
     legacy_versions: &'static [&'static str],
     /// Whether it takes RSA key exchange.
@@ -66,6 +70,11 @@ impl Old {
             self.assert_seen(&report, &about, judged.state, &findings);
         }
 
+        if let Some(judged) = &self.deep_at_name {
+            let about = format!("{domain} --deep at name");
+            let report = check(&[&domain, "--require", "name", "--deep"]);
+            self.assert_seen(&report, &about, judged.state, judged.findings);
+        }
         let about = format!("{domain} --deep");
         let report = check(&[&domain, "--require", "encrypt", "--deep"]);
         self.assert_seen(&report, &about, self.at_encrypt.state, self.deep);
@@ -102,6 +111,8 @@ impl Old {
         let tls = &endpoint["tls"];
         assert_eq!(tls["version"], self.version, "{about}: {report}");
         assert_eq!(tls["seen_by"], self.seen_by, "{about}: {report}");
+        assert_eq!(tls["key_proved"], self.seen_by == "handshake", "{about}: {report}");
+        assert_eq!(tls["trust"], self.trust, "{about}: {report}");
     }
 }
 
@@ -119,11 +130,13 @@ const TLS_1_0: Old = Old {
     name: "tls-1-0",
     version: "TLSv1.0",
     seen_by: "hello",
+    trust: "ok",
     channel: "plain",
     at_encrypt: Judged::violated(&[("tls-version-too-old", "violation")]),
     at_name: Judged::violated(&[("tls-version-too-old", "violation")]),
     obstacles: &[],
     deep: &[("tls-version-too-old", "violation"), ("tls-weak-cipher", "warning")],
+    deep_at_name: None,
     legacy_versions: &["TLSv1.0"],
     rsa_exchange: true,
     weak: &[],
@@ -140,11 +153,13 @@ const TLS_1_0_TO_1_3: Old = Old {
     name: "tls-1-0-to-1-3",
     version: "TLSv1.3",
     seen_by: "handshake",
+    trust: "ok",
     channel: "matched",
     at_encrypt: Judged::FLAWLESS,
     at_name: Judged::FLAWLESS,
     obstacles: &[],
     deep: &[("tls-legacy-accepted", "warning"), ("tls-weak-cipher", "warning")],
+    deep_at_name: None,
     legacy_versions: &["TLSv1.0", "TLSv1.1"],
     rsa_exchange: true,
     weak: &[],
@@ -156,11 +171,13 @@ const CBC: Old = Old {
     name: "cbc",
     version: "TLSv1.2",
     seen_by: "hello",
+    trust: "ok",
     channel: "plain",
     at_encrypt: unknown(&[]),
     at_name: unknown(&[]),
     obstacles: &["not-testable"],
     deep: &[],
+    deep_at_name: None,
     legacy_versions: &[],
     rsa_exchange: false,
     weak: &[],
@@ -188,12 +205,22 @@ const DHE_1024: Old = Old {
 };
 
 /// Setup: TLS 1.2 without a certificate.
-/// Test: it is told what it is, and is never good at `name`.
+/// Test: it is told for what it is, and `name` is violated whoever holds whatever key. OpenSSL takes primes of 1024 bits
+/// for most suites without a certificate, whatever it is told.
 const ANONYMOUS: Old = Old {
     name: "anonymous",
-    at_encrypt: unknown(&[("tls-weak-cipher", "warning")]),
-    at_name: unknown(&[("tls-weak-cipher", "warning")]),
-    deep: &[("tls-weak-cipher", "warning")],
+    trust: "none",
+    at_encrypt: unknown(&[
+        ("cert-invalid", "info"),
+        ("tls-weak-cipher", "warning"),
+        ("tls-weak-dh", "warning"),
+    ]),
+    at_name: Judged::violated(&[
+        ("cert-invalid", "violation"),
+        ("tls-weak-cipher", "warning"),
+        ("tls-weak-dh", "warning"),
+    ]),
+    deep: &[("cert-invalid", "info"), ("tls-weak-cipher", "warning"), ("tls-weak-dh", "warning")],
     weak: &["aNULL"],
     ..CBC
 };
@@ -203,6 +230,11 @@ const ANONYMOUS: Old = Old {
 const HALF_RENEWED: Old = Old {
     name: "half-renewed",
     deep: &[("cert-expired", "info"), ("tls-weak-cipher", "warning")],
+    deep_at_name: Some(Judged::violated(&[
+        ("cert-expired", "violation"),
+        ("dns-insecure", "warning"),
+        ("tls-weak-cipher", "warning"),
+    ])),
     legacy_versions: &[],
     ..TLS_1_0_TO_1_3
 };
@@ -210,6 +242,15 @@ const HALF_RENEWED: Old = Old {
 /// Setup: everything that Debian's OpenSSL still has, suites without encryption among them.
 /// Test: the good is good, and `--deep` tells the rest.
 const EVERYTHING: Old = Old { name: "everything", weak: &["NULL", "aNULL"], ..TLS_1_0_TO_1_3 };
+
+/// Setup: Exim on GnuTLS, with what GnuTLS still has of the old: TLS 1.0, triple DES, RC4. No Debian OpenSSL has the last two.
+/// Test: as above; `--deep` tells which.
+const WEAK_CIPHERS: Old =
+    Old { name: "weak-ciphers", weak: &["3DES_IDEA", "LOW"], ..TLS_1_0_TO_1_3 };
+
+/// Setup: nothing told to Postfix about TLS but its certificate.
+/// Test: compliant, and `--deep` tells what most of the world's Postfix servers take too.
+const DEFAULTS: Old = Old { name: "defaults", weak: &["aNULL"], ..TLS_1_0_TO_1_3 };
 
 macro_rules! at_both {
     ($($test:ident: $old:ident),+ $(,)?) => {
@@ -237,4 +278,14 @@ at_both! {
 #[test]
 fn everything_at_openssl() {
     EVERYTHING.assert_at("openssl");
+}
+
+#[test]
+fn weak_ciphers_at_exim() {
+    WEAK_CIPHERS.assert_at("exim");
+}
+
+#[test]
+fn defaults_at_postfix() {
+    DEFAULTS.assert_at("postfix");
 }

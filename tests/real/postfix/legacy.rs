@@ -66,10 +66,13 @@ pub(super) const LISTENERS: &[Listener] = &[
             key: Key::Ec,
             ..Leaf::good("mx.half-renewed.postfix.test")
         }),
+        options: &[("tls_medium_cipherlist", "HIGH:!aNULL")],
         ..Listener::new(
             "half-renewed.postfix.test",
             "mx.half-renewed.postfix.test",
             Leaf { not_after: "20210101000000Z", ..Leaf::good("mx.half-renewed.postfix.test") },
         )
     },
+    // Postfix 3.7's own default; the instance has a higher one.
+    listener!("defaults", "smtpd_tls_protocols" = ">=TLSv1"),
 ];
