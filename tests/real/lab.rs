@@ -170,8 +170,7 @@ pub(crate) fn serve_piped(
     command: &Command,
     at: SocketAddrV4,
 ) -> (ChildStdin, ChildStdout) {
-    let child = launch(scratch, name, command, &[at], Stdio::piped(), Stdio::piped());
-    (child.stdin.unwrap(), child.stdout.unwrap())
+    launch(scratch, name, command, &[at], Stdio::piped(), Stdio::piped()).unwrap()
 }
 
 fn log_path(scratch: &Path, name: &str) -> PathBuf {
@@ -182,6 +181,7 @@ fn log_file(scratch: &Path, name: &str) -> File {
     OpenOptions::new().create(true).append(true).open(log_path(scratch, name)).unwrap()
 }
 
+/// Starts a server and waits until it listens; its input and output, where both are pipes.
 fn launch(
     scratch: &Path,
     name: &str,
@@ -189,7 +189,7 @@ fn launch(
     at: &[SocketAddrV4],
     input: Stdio,
     output: Stdio,
-) -> Child {
+) -> Option<(ChildStdin, ChildStdout)> {
     // A session of its own, and with it a process group. Postfix insists on being able to make one.
     let mut own_session = Command::new("setsid");
     own_session.arg(command.get_program()).args(command.get_args());
@@ -206,7 +206,7 @@ fn launch(
     for address in at {
         wait_until_listening(name, &mut child, *address, &log_path(scratch, name));
     }
-    child
+    child.stdin.take().zip(child.stdout.take())
 }
 
 fn wait_until_listening(name: &str, child: &mut Child, address: SocketAddrV4, log: &Path) {

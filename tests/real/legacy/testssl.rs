@@ -2,6 +2,17 @@
 //!
 //! It makes its hellos itself, in Bash, and shares no code with ours; `openssl` it uses only to see whether anybody is
 //! there. It is told to ask no name server.
+//!
+//! Where it and we draw lines differently, and why:
+//! - It tells every version; we tell the newest and, with `--deep`, those below TLS 1.2, because no requirement depends on
+//!   whether TLS 1.2 stands beside 1.3. So 1.2 is not compared where 1.3 is the newest.
+//! - It has no category for suites without forward secrecy (RSA key exchange); we call them weak (RFC 9325 §4.1).
+//! - A suite with neither certificate nor encryption is `NULL` and `aNULL` to it, and only the worse of both, `NULL`, to us.
+//!   No server here takes such a suite without another anonymous one, so nothing comes of it.
+//! - Its lists hold suites with pre-shared keys and Kerberos; we ask for none, because no mail server on the internet has
+//!   either with a stranger.
+//! - We ask for three suites of a class at most, in one version; it asks for all of them at once. Neither tells which of
+//!   the rest are taken, so classes are compared and not suites.
 
 use crate::lab::{SMTP_PORT, finish_within, lab};
 use serde_json::Value;
