@@ -3,14 +3,14 @@
 //! Invariant: nothing outlives the test process. Each server leads a process group of its own, and a shell that holds
 //! the other end of a pipe from us ends them all and removes the scratch directory as soon as we are gone, killed or not.
 
-use crate::{dns, exim, pki::Pki, postfix};
+use crate::{dns, exim, legacy, pki::Pki, postfix};
 use std::{
-    fs::{self, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream},
     os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::LazyLock,
     thread::sleep,
     time::Duration,
@@ -18,6 +18,8 @@ use std::{
 
 /// Where every SMTP server listens: all on one port, each on an address of its own.
 pub(crate) const SMTP_PORT: u16 = 2525;
+/// Where TLS is spoken at once, behind a front that speaks SMTP.
+pub(crate) const TLS_PORT: u16 = 2526;
 /// Where the resolver listens.
 pub(crate) const DNS_PORT: u16 = 5353;
 
@@ -65,6 +67,7 @@ impl Lab {
         let pki = Pki::make(&scratch.join("pki"));
         let mut hosts = postfix::start(&scratch, &network, &pki);
         hosts.extend(exim::start(&scratch, &network, &pki));
+        hosts.extend(legacy::start(&scratch, &network, &pki));
         dns::start(&scratch, &network, &hosts);
         Self { network, pki, hosts, scratch, _janitor: janitor }
     }
@@ -73,6 +76,11 @@ impl Lab {
     pub(crate) fn host(&self, name: &str) -> &Host {
         let found = self.hosts.iter().find(|host| host.name == name);
         found.unwrap_or_else(|| panic!("no server of the lab is called {name}"))
+    }
+
+    /// The scratch directory.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.scratch
     }
 
     /// The resolver, as `--resolver` takes it.
@@ -113,7 +121,10 @@ impl Network {
     /// Whether the servers of a run that has just ended are gone too.
     fn is_quiet(&self) -> bool {
         let mail = [self.postfix(0), self.exim(0)].map(|ip| SocketAddrV4::new(ip, SMTP_PORT));
-        mail.iter().chain([&self.resolver()]).all(|address| TcpStream::connect(address).is_err())
+        let tls = SocketAddrV4::new(self.openssl(0), TLS_PORT);
+        mail.iter()
+            .chain([&tls, &self.resolver()])
+            .all(|address| TcpStream::connect(address).is_err())
     }
 
     /// The `index`th Postfix.
@@ -124,6 +135,11 @@ impl Network {
     /// The `index`th Exim.
     pub(crate) fn exim(&self, index: u8) -> Ipv4Addr {
         self.address(26, index)
+    }
+
+    /// The `index`th `openssl s_server`.
+    pub(crate) fn openssl(&self, index: u8) -> Ipv4Addr {
+        self.address(27, index)
     }
 
     /// An address where nobody listens.
@@ -143,24 +159,54 @@ impl Network {
 
 /// Starts a server that stays in the foreground, and waits until it listens at each of `at`.
 pub(crate) fn serve(scratch: &Path, name: &str, command: &Command, at: &[SocketAddrV4]) {
-    let log_path = scratch.join(format!("{name}.log"));
-    let log = OpenOptions::new().create(true).append(true).open(&log_path).unwrap();
+    let log = log_file(scratch, name);
+    launch(scratch, name, command, at, Stdio::null(), log.into());
+}
+
+/// The same for a server that has something to say to us: its input and output are ours.
+pub(crate) fn serve_piped(
+    scratch: &Path,
+    name: &str,
+    command: &Command,
+    at: SocketAddrV4,
+) -> (ChildStdin, ChildStdout) {
+    launch(scratch, name, command, &[at], Stdio::piped(), Stdio::piped()).unwrap()
+}
+
+fn log_path(scratch: &Path, name: &str) -> PathBuf {
+    scratch.join(format!("{name}.log"))
+}
+
+fn log_file(scratch: &Path, name: &str) -> File {
+    OpenOptions::new().create(true).append(true).open(log_path(scratch, name)).unwrap()
+}
+
+/// Starts a server and waits until it listens; its input and output, where both are pipes.
+fn launch(
+    scratch: &Path,
+    name: &str,
+    command: &Command,
+    at: &[SocketAddrV4],
+    input: Stdio,
+    output: Stdio,
+) -> Option<(ChildStdin, ChildStdout)> {
     // A session of its own, and with it a process group. Postfix insists on being able to make one.
     let mut own_session = Command::new("setsid");
     own_session.arg(command.get_program()).args(command.get_args());
     own_session.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
     let mut child = own_session
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
+        .stdin(input)
+        .stdout(output)
+        .stderr(log_file(scratch, name))
         .spawn()
         .unwrap_or_else(|error| {
             panic!("{name} cannot be started (tests/run installs it): {error}")
         });
     fs::write(scratch.join("pids").join(name), format!("{}\n", child.id())).unwrap();
     for address in at {
-        wait_until_listening(name, &mut child, *address, &log_path);
+        wait_until_listening(name, &mut child, *address, &log_path(scratch, name));
     }
+    child.stdin.take().zip(child.stdout.take())
 }
 
 fn wait_until_listening(name: &str, child: &mut Child, address: SocketAddrV4, log: &Path) {
@@ -199,17 +245,22 @@ pub(crate) struct Said {
     pub(crate) stderr: String,
 }
 
-/// Runs a program to its end, without input. `timeout` (coreutils) ends it after a minute.
+/// Runs a program to its end, without input, a minute at most.
 pub(crate) fn finish(command: &Command) -> Said {
+    finish_within(60, command)
+}
+
+/// The same within other bounds. `timeout` (coreutils) ends it.
+pub(crate) fn finish_within(seconds: u16, command: &Command) -> Said {
     let mut bounded = Command::new("timeout");
-    bounded.arg("60").arg(command.get_program()).args(command.get_args());
+    bounded.arg(seconds.to_string()).arg(command.get_program()).args(command.get_args());
     bounded.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
     let output = bounded
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
     let status = output.status;
-    assert!(status.code() != Some(124), "{command:?} did not end within a minute");
+    assert!(status.code() != Some(124), "{command:?} did not end within {seconds} s");
     assert!(status.signal().is_none(), "{command:?} was ended by a signal: {status}");
     Said {
         status: status.code(),

@@ -3,7 +3,8 @@
 //! 1. [`lab`] makes a scratch directory, takes a loopback network of its own, has [`pki`] make every certificate with
 //!    the `openssl` tool and starts the servers; once a run, whichever test comes first.
 //! 2. Each test states one misbehaviour by name, what our tool must make of it at each level, and what two other
-//!    programs that have judged mail servers for decades ([`oracle`]) must make of the very same server.
+//!    programs that have judged mail servers for decades ([`oracle`]) must make of the very same server. What only
+//!    old clients speak has a third oracle ([`legacy`]).
 //! 3. However the run ends, the servers end with it (see [`lab`]).
 //!
 //! Needs root (Postfix does) and what `tests/run` installs. What is missing makes the tests fail; nothing is skipped.
@@ -19,6 +20,7 @@ mod check;
 mod dns;
 mod exim;
 mod lab;
+mod legacy;
 mod oracle;
 mod pki;
 mod postfix;

@@ -14,6 +14,15 @@ use std::{
 const START: &str = "20200101000000Z";
 const END: &str = "20491231235959Z";
 
+/// The 1024-bit group of RFC 2409 §6.2, which many a server still has from its maker.
+const DH_1024: &str = "\
+-----BEGIN DH PARAMETERS-----
+MIGHAoGBAP//////////yQ/aoiFowjTExmKLgNwc0SkCTgiKZ8x0Agu+pjsTmyJR
+Sgh5jjQE3e+VGbPNOkMbMCsKbfJfFDdP4TVtbVHCReSFtXZiXn7G9ExC6aY37WsL
+/1y29Aa37e44a/taiZ+lrp8kEXxLH+ZJKGZR7OZTgf//////////AgEC
+-----END DH PARAMETERS-----
+";
+
 /// Who signs a leaf.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Issuer {
@@ -101,6 +110,7 @@ impl Pki {
         fs::create_dir(directory.join("issued")).unwrap();
         let pki = Self { directory: directory.to_owned() };
         pki.write("index.txt", "");
+        pki.write("dh-1024.pem", DH_1024);
         pki.write(
             "ca.cnf",
             &format!(
@@ -129,6 +139,16 @@ impl Pki {
     /// The root that is trusted.
     pub(crate) fn root(&self) -> PathBuf {
         self.path("root.pem")
+    }
+
+    /// The certificate that signs most leaves.
+    pub(crate) fn intermediate(&self) -> PathBuf {
+        self.path("intermediate.pem")
+    }
+
+    /// Diffie-Hellman parameters with a prime of 1024 bits.
+    pub(crate) fn dh_1024(&self) -> PathBuf {
+        self.path("dh-1024.pem")
     }
 
     /// Makes a leaf; returns a file with its key, itself and what is sent with it, in the order Postfix asks for.

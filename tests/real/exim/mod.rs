@@ -25,7 +25,17 @@ struct Listener {
 const MODERN: &str = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 const TLS_1_2: &str = "SECURE128:-VERS-ALL:+VERS-TLS1.2";
 
+/// The old beside the new, for [`crate::legacy`].
+const WEAK: &str = "NORMAL:+VERS-TLS1.1:+VERS-TLS1.0:+3DES-CBC:+ARCFOUR-128";
+
 const LISTENERS: &[Listener] = &[
+    Listener {
+        domain: "weak-ciphers.exim.test",
+        host: "mx.weak-ciphers.exim.test",
+        leaf: Some(Leaf::good("mx.weak-ciphers.exim.test")),
+        wants_certificate: false,
+        priorities: WEAK,
+    },
     Listener {
         domain: "exim-good.test",
         host: "mx.exim-good.test",

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod client_certificate;
+mod legacy;
 mod plain;
 mod sni;
 mod target;
@@ -36,6 +37,8 @@ pub(crate) struct Listener {
     preference: u16,
     /// Its certificate; none: it does not offer TLS.
     leaf: Option<Leaf>,
+    /// The certificate of the other kind of key.
+    second_leaf: Option<Leaf>,
     /// The certificate it shows who asks for its name by SNI.
     leaf_by_sni: Option<Leaf>,
     /// Postfix parameters that differ from the instance's.
@@ -45,7 +48,15 @@ pub(crate) struct Listener {
 impl Listener {
     /// An MX host with that certificate.
     const fn new(domain: &'static str, host: &'static str, leaf: Leaf) -> Self {
-        Self { domain, host, preference: 10, leaf: Some(leaf), leaf_by_sni: None, options: &[] }
+        Self {
+            domain,
+            host,
+            preference: 10,
+            leaf: Some(leaf),
+            second_leaf: None,
+            leaf_by_sni: None,
+            options: &[],
+        }
     }
 }
 
@@ -54,6 +65,7 @@ fn listeners() -> Vec<&'static Listener> {
         plain::LISTENERS,
         certificate::LISTENERS,
         version::LISTENERS,
+        legacy::LISTENERS,
         client_certificate::LISTENERS,
         sni::LISTENERS,
         two_mx::LISTENERS,
@@ -109,6 +121,7 @@ fn main_cf(scratch: &Path, config: &Path, pki: &Pki) -> String {
          maillog_file_prefixes = {scratch}\n\
          maillog_file = {scratch}/postfix.log\n\
          lab_root = {root}\n\
+         lab_dh_1024 = {dh}\n\
          inet_interfaces = all\n\
          inet_protocols = ipv4\n\
          myhostname = lab.test\n\
@@ -127,6 +140,7 @@ fn main_cf(scratch: &Path, config: &Path, pki: &Pki) -> String {
         scratch = scratch.display(),
         config = config.display(),
         root = pki.root().display(),
+        dh = pki.dh_1024().display(),
     )
 }
 
@@ -145,7 +159,12 @@ fn service(listener: &Listener, address: Ipv4Addr, config: &Path, pki: &Pki) -> 
     };
     option("myhostname", listener.host);
     match &listener.leaf {
-        Some(leaf) => option("smtpd_tls_chain_files", &pki.chain(leaf).display().to_string()),
+        Some(leaf) => {
+            let leaves = [Some(leaf), listener.second_leaf.as_ref()];
+            let chains = leaves.into_iter().flatten().map(|leaf| pki.chain(leaf));
+            let chains: Vec<_> = chains.map(|chain| chain.display().to_string()).collect();
+            option("smtpd_tls_chain_files", &chains.join(" "));
+        }
         None => option("smtpd_tls_security_level", "none"),
     }
     if let Some(leaf) = &listener.leaf_by_sni {
