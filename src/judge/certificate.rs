@@ -69,7 +69,7 @@ impl Verdict {
 pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp) -> Verdict {
     let certificates: Vec<Certificate> =
         chain.iter().map_while(|der| Certificate::parse(&der.0).ok()).collect();
-    let (Some(leaf_der), Some(leaf)) = (chain.first(), certificates.first().cloned()) else {
+    let (Some(leaf_der), Some(leaf)) = (chain.first(), certificates.first()) else {
         let trust = if chain.is_empty() { Trust::None } else { Trust::Invalid };
         return Verdict {
             certificates,
@@ -81,8 +81,9 @@ pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp
         };
     };
     let path = Path { chain, certificates: &certificates, roots, now };
-    let (mut trust, mut trust_detail) = path.trust();
-    let (validity, out_of_date) = path.validity(trust);
+    let today = path.validate(now);
+    let (mut trust, mut trust_detail) = path.trust(&today);
+    let (validity, out_of_date) = path.validity(trust, &today);
     let revocation = match (trust, stapled) {
         (Trust::Ok, Some(response)) => ocsp::revocation(&response.0, leaf_der, chain, roots, now),
         _ => Revocation::NotChecked,
@@ -103,8 +104,9 @@ struct Path<'a> {
 }
 
 impl Path<'_> {
-    fn trust(&self) -> (Trust, String) {
-        let mut last = Error::UnknownIssuer;
+    /// `today` is what validation says at `now`: each costs as many signatures as the chain is long.
+    fn trust(&self, today: &Result<(), Error>) -> (Trust, String) {
+        let Err(mut last) = today.clone() else { return (Trust::Ok, String::new()) };
         for instant in self.instants() {
             match self.validate(instant) {
                 Ok(()) => return (Trust::Ok, String::new()),
@@ -114,9 +116,9 @@ impl Path<'_> {
         self.name_failure(&last)
     }
 
-    /// `now`, then instants at which the chain may be in date.
+    /// Instants at which the chain may be in date, where it is not now.
     fn instants(&self) -> Vec<Timestamp> {
-        let mut instants = vec![self.now];
+        let mut instants = Vec::new();
         if let Some(leaf) = self.certificates.first() {
             instants.extend([just_before(leaf.not_after), leaf.not_before]);
         }
@@ -183,7 +185,7 @@ impl Path<'_> {
     }
 
     /// The dates that decide: the leaf's; where the leaf is in date and the path is not, another's.
-    fn validity(&self, trust: Trust) -> (Validity, Option<Certificate>) {
+    fn validity(&self, trust: Trust, today: &Result<(), Error>) -> (Validity, Option<Certificate>) {
         let [leaf, others @ ..] = self.certificates else { return (Validity::Ok, None) };
         let of_leaf = dates(leaf, self.now);
         if of_leaf != Validity::Ok {
@@ -196,7 +198,7 @@ impl Path<'_> {
             let state = dates(other, self.now);
             (state != Validity::Ok).then(|| (state, Some(other.clone())))
         });
-        match self.validate(self.now) {
+        match today {
             Ok(()) => (Validity::Ok, None),
             // Followed by signatures alone: whatever was sent must be in date.
             Err(Error::CaUsedAsEndEntity | Error::UnsupportedCertVersion) => {
