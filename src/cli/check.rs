@@ -9,7 +9,7 @@ use super::{
     args::{CheckArgs, Dnssec, ProbingArgs, QuorumArg, RequireLevel},
     render::{self, Details, Format, Style},
 };
-use crate::daemon::look::{self, Standard};
+use crate::daemon::look::{self, Judged, Standard};
 use crate::model::{
     claim::Claim,
     deep::Depth,
@@ -265,7 +265,9 @@ impl Run<'_> {
                 let Some((at, target)) = waiting.next() else { break };
                 let observer = Arc::clone(observer);
                 let standard = Arc::clone(&standard);
-                looks.spawn(async move { (at, look::look(&observer, &target, &standard).await) });
+                looks.spawn(async move {
+                    (at, look::look_and_judge(&observer, &target, &standard).await)
+                });
             }
             let next = if stopped {
                 // What is done is kept; what is not is not waited for.
@@ -281,12 +283,12 @@ impl Run<'_> {
             };
             let Some(next) = next else { break };
             // A look that panicked is left out here and counted as not looked at.
-            let Ok((at, evidence)) = next else {
+            let Ok((at, judged)) = next else {
                 interrupted = true;
                 continue;
             };
             bar.inc(1);
-            let looked = Looked::of(evidence, &standard, self.verbose);
+            let looked = Looked::of(judged, &standard, self.verbose);
             if self.format == Format::Jsonl {
                 render::jsonl_line(out, &looked.partner)?;
             }
@@ -323,8 +325,10 @@ struct Looked {
 }
 
 impl Looked {
-    fn of(evidence: OffersEvidence, standard: &Standard, verbose: bool) -> Self {
-        let partner = partner(&evidence, standard);
+    fn of(judged: Judged, standard: &Standard, verbose: bool) -> Self {
+        let name = judged.evidence.target.to_string();
+        let partner = judged.report(name, Claim::OUTBOUND_RECEIVER_OFFERS, standard);
+        let evidence = judged.evidence;
         let details = verbose.then(|| Details {
             partner: partner.partner.clone(),
             transcripts: evidence
@@ -344,16 +348,13 @@ impl Looked {
         match &self.evidence {
             Some(evidence) => {
                 let vantage = observer.vantage();
-                partner(&OffersEvidence { vantage, ..evidence.clone() }, standard)
+                let evidence = OffersEvidence { vantage, ..evidence.clone() };
+                let name = evidence.target.to_string();
+                look::report(name, Claim::OUTBOUND_RECEIVER_OFFERS, standard, &evidence)
             }
             None => self.partner.clone(),
         }
     }
-}
-
-fn partner(evidence: &OffersEvidence, standard: &Standard) -> PartnerReport {
-    let name = evidence.target.to_string();
-    look::report(name, Claim::OUTBOUND_RECEIVER_OFFERS, standard, evidence)
 }
 
 fn style(probing: &ProbingArgs) -> Style {

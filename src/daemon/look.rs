@@ -3,7 +3,7 @@
 //! 1. Observe every endpoint.
 //! 2. Judge; where an endpoint's TLS or certificate falls short, look once more without SNI, because
 //!    most real senders send none.
-//! 3. Judge again, over all that was seen.
+//! 3. Judge again, over all that was seen; where nothing was added, what was judged stands.
 
 use crate::judge::offers::{self, Rules};
 use crate::model::{
@@ -13,6 +13,7 @@ use crate::model::{
     report::{ClaimReport, PartnerReport},
     requirement::Requirement,
     roots::Roots,
+    session::Session,
     target::Target,
 };
 use crate::observe::offers::Observer;
@@ -51,34 +52,76 @@ impl Standard {
     }
 }
 
+/// What was seen of a target, with what it was judged to be.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What was seen.
+    pub evidence: OffersEvidence,
+    /// Its judgement, at the instant it was complete.
+    pub judgement: Judgement,
+}
+
+impl Judged {
+    /// The report of one partner with one claim.
+    pub fn report(&self, partner: String, claim: Claim, standard: &Standard) -> PartnerReport {
+        told(partner, claim, standard, &self.evidence, &self.judgement)
+    }
+}
+
 /// Looks at a target until there is nothing more to see.
 pub async fn look(
     observer: &Arc<Observer>,
     target: &Target,
     standard: &Standard,
 ) -> OffersEvidence {
+    look_and_judge(observer, target, standard).await.evidence
+}
+
+/// Looks at a target until there is nothing more to see, and judges it: once, where one look was enough,
+/// because a judgement costs as much as the handshake it is about.
+pub async fn look_and_judge(
+    observer: &Arc<Observer>,
+    target: &Target,
+    standard: &Standard,
+) -> Judged {
     let mut evidence = observer.offers(target).await;
-    let again = offers::falls_short(&evidence, &standard.rules(evidence.finished_at));
+    let judgement = standard.judge(&evidence);
+    let again = offers::falls_short(&judgement);
+    let again =
+        |at: usize, session: &Session| again.contains(&at) && session.endpoint.host.is_some();
+    if !evidence.sessions.iter().enumerate().any(|(at, session)| again(at, session)) {
+        return Judged { evidence, judgement };
+    }
     for (at, session) in evidence.sessions.iter_mut().enumerate() {
-        let is_named = session.endpoint.host.is_some();
-        if again.contains(&at) && is_named && session.without_sni.is_none() {
+        if again(at, session) {
             observer.look_without_sni(session).await;
         }
     }
     evidence.finished_at = observer.clock().now();
-    evidence
+    let judgement = standard.judge(&evidence);
+    Judged { evidence, judgement }
 }
 
-/// The report of one partner with one claim.
+/// The report of one partner with one claim, judged from the evidence.
 pub fn report(
     partner: String,
     claim: Claim,
     standard: &Standard,
     evidence: &OffersEvidence,
 ) -> PartnerReport {
-    let judged = standard.judge(evidence);
-    let claim = ClaimReport::new(claim, standard.requirement.clone(), &judged, digest(evidence));
-    PartnerReport { partner, state: judged.state(), claims: vec![claim] }
+    told(partner, claim, standard, evidence, &standard.judge(evidence))
+}
+
+fn told(
+    partner: String,
+    claim: Claim,
+    standard: &Standard,
+    evidence: &OffersEvidence,
+    judgement: &Judgement,
+) -> PartnerReport {
+    let requirement = standard.requirement.clone();
+    let claim = ClaimReport::new(claim, requirement, judgement, digest(evidence));
+    PartnerReport { partner, state: judgement.state(), claims: vec![claim] }
 }
 
 /// The digest evidence is addressed by: SHA-256 of its JSON.

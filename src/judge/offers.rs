@@ -101,13 +101,12 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
     }
 }
 
-/// The endpoints at which `judge` found something wrong with TLS or its certificate: those worth a
+/// The places of the sessions in which something is wrong with TLS or its certificate: those worth a
 /// second look without SNI.
-pub fn falls_short(evidence: &OffersEvidence, rules: &Rules<'_>) -> Vec<usize> {
-    let judged = evidence.sessions.iter().map(|session| endpoint::judge(session, None, rules));
-    judged
-        .enumerate()
-        .filter(|(_, look)| look.report.state == State::Violated && look.report.tls.is_some())
+pub fn falls_short(judged: &Judgement) -> Vec<usize> {
+    let endpoints = judged.endpoints().iter().enumerate();
+    endpoints
+        .filter(|(_, endpoint)| endpoint.state == State::Violated && endpoint.tls.is_some())
         .map(|(at, _)| at)
         .collect()
 }

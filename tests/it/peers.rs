@@ -651,7 +651,7 @@ async fn two_mx_one_silent() {
     let all = world.standard(Level::Name);
     let claim = judged(&all, &evidence);
     assert_eq!(claim.state, State::Unknown);
-    assert!(claim.summary.starts_with("1 of 2 endpoints are good"), "{}", claim.summary);
+    assert!(claim.summary.starts_with("1 of 2 endpoints is good"), "{}", claim.summary);
     let any = Standard { quorum: Quorum::Any, ..all };
     assert_eq!(judged(&any, &evidence).state, State::Compliant);
     assert_eq!(judged(&any, &evidence).obstacles[0].id.as_str(), "rate-limited");
