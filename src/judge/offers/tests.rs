@@ -242,9 +242,9 @@ fn an_earlier_try_without_sni_is_made_where_tls_falls_short() {
         lost,
         session("other.test", "192.0.1.4", "good"),
     ]);
-    assert_eq!(falls_short(&looked, &standard.rules(&roots, now())), [1, 3]);
+    assert_eq!(falls_short(&judge(&looked, &standard.rules(&roots, now()))), [1, 3]);
     let encrypt = Standard::of(Level::Encrypt);
-    assert_eq!(falls_short(&looked, &encrypt.rules(&roots, now())), [0; 0]);
+    assert_eq!(falls_short(&judge(&looked, &encrypt.rules(&roots, now()))), [0; 0]);
 }
 
 /// The findings about certificates at level `ca`, where an endpoint shows this chain.
