@@ -292,6 +292,17 @@ fn an_untrusted_chain_is_not_asked_about() {
     assert_eq!((verdict.trust, verdict.revocation), (Trust::UnknownIssuer, Revocation::NotChecked));
 }
 
+#[test]
+fn an_outermost_tag_of_another_class_is_no_certificate() {
+    let root = &fixture("root")[0].0;
+    for name in ["good", "v1", "ca-true"] {
+        let mut chain = fixture(name);
+        chain[0].0[0] ^= 1 << 6;
+        let verdict = judge(&chain, None, &roots(&[root]), now());
+        assert_ne!(verdict.trust, Trust::Ok, "{name}: {}", told(&verdict));
+    }
+}
+
 proptest! {
     #[test]
     fn no_change_of_a_good_chain_panics_or_turns_out_trusted(

@@ -63,9 +63,14 @@ pub fn signed_parts(der: &[u8]) -> Option<Signed> {
         return None;
     }
     // Certificate ::= SEQUENCE { tbs, signatureAlgorithm, signature } (RFC 5280 §4.1).
-    let mut whole = inside(der)?;
-    whole.tlv_bytes().ok()?;
-    let algorithm = contents(whole.tlv_bytes().ok()?)?;
+    // x509-parser looks at the number of the outermost tag and not at its class; others do.
+    let mut whole = inside(tagged(der, SEQUENCE)?)?;
+    tagged(whole.tlv_bytes().ok()?, SEQUENCE)?;
+    let algorithm = contents(tagged(whole.tlv_bytes().ok()?, SEQUENCE)?)?;
+    tagged(whole.tlv_bytes().ok()?, BIT_STRING)?;
+    if !whole.is_finished() {
+        return None;
+    }
     let key_algorithm = contents(inside(parsed.public_key().raw)?.tlv_bytes().ok()?)?;
     Some(Signed {
         message: parsed.tbs_certificate.as_ref().to_vec(),
@@ -86,6 +91,17 @@ pub fn key_of_info(info: &[u8]) -> Option<(&[u8], &[u8])> {
     // A BIT STRING begins with the number of its unused bits: none in a key.
     let key = contents(info.tlv_bytes().ok()?)?.strip_prefix(&[0])?;
     Some((algorithm, key))
+}
+
+/// Tags of the universal class, as octets ([X.690 §8.1.2]).
+///
+/// [X.690 §8.1.2]: https://www.itu.int/rec/T-REC-X.690
+const SEQUENCE: u8 = 0x30;
+const BIT_STRING: u8 = 0x03;
+
+/// The same bytes, if they begin with this tag.
+fn tagged(der: &[u8], tag: u8) -> Option<&[u8]> {
+    (der.first() == Some(&tag)).then_some(der)
 }
 
 /// The contents of the first DER element.
