@@ -157,8 +157,8 @@ impl Prober {
             let capabilities = Capabilities::of(&reply);
             return Ok(Ehlo { command: Hello::Ehlo, reply, capabilities });
         }
-        // RFC 5321 §3.2: a client that meets 5xx to EHLO may try HELO. 554 is a refusal of us, not of EHLO.
-        if !reply.is_permanent() || reply.code == 554 {
+        // RFC 5321 §3.2: HELO is for servers that do not know EHLO; any other refusal is of us.
+        if !matches!(reply.code, 500 | 502 | 504) {
             return Err(refused(smtp, phase, reply, stage).await);
         }
         let helo = format!("HELO {ours}");

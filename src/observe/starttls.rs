@@ -119,18 +119,27 @@ impl Prober {
         }
     }
 
-    /// After a hello with a post-quantum key share was met with a reset or silence: once without it.
+    /// After a hello with a post-quantum key share was met with a reset or silence: once without it, and
+    /// where that went well once more with it.
     async fn look_classical(&self, failed: Session, first: Try) -> Session {
         if !self.pause(self.plan.retry_after, first.until, &failed.endpoint).await {
             return failed;
         }
         let classical = Try { key_share: KeyShare::Classical, ..first };
         let mut second = self.session(&failed.endpoint, classical).await;
-        if second.tls.as_ref().is_some_and(|tls| tls.completed) {
-            second.post_quantum_refused = Some(in_words(&failed));
-        } else {
+        if !has_completed(&second) {
             second.earlier.push(in_words(&failed));
+            return second;
         }
+        // A reset may be chance: the key share is to blame only where it fails again.
+        if self.pause(self.plan.retry_after, first.until, &failed.endpoint).await {
+            let mut third = self.session(&failed.endpoint, first).await;
+            if has_completed(&third) {
+                third.earlier.push(in_words(&failed));
+                return third;
+            }
+        }
+        second.post_quantum_refused = Some(in_words(&failed));
         second
     }
 
@@ -259,6 +268,10 @@ fn is_answer_to_hello(ending: &Ending) -> bool {
         Ending::Handshake(HandshakeFailure::Lost(_) | HandshakeFailure::TimedOut) => false,
         ending => matches!(ending, Ending::Handshake(_)),
     }
+}
+
+fn has_completed(session: &Session) -> bool {
+    session.tls.as_ref().is_some_and(|tls| tls.completed)
 }
 
 fn is_lost_at_starttls(ending: &Ending) -> bool {

@@ -74,6 +74,8 @@ pub struct Intolerance {
     pub octets: usize,
     /// What it does with more.
     pub then: Say,
+    /// In how many connections, from the first on; afterwards it is cured.
+    pub connections: usize,
 }
 
 /// Whether a client certificate is asked for.

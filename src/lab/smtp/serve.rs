@@ -106,6 +106,7 @@ async fn handshake(
     let octets = hello_octets(&tcp).await?;
     log.write(|heard| heard.hello_octets = octets);
     if let Some(limit) = &tls.intolerance
+        && loaded.greeted.load(std::sync::atomic::Ordering::Relaxed) <= limit.connections
         && octets.is_some_and(|octets| octets > limit.octets)
     {
         no_tls(&mut tcp, &Handshake::AfterHello(limit.then.clone())).await?;

@@ -284,7 +284,13 @@ impl Script {
 
     /// Healthy to a small ClientHello; more than 1000 octets (a post-quantum key share) it treats so.
     pub fn pq_intolerant(identity: Identity, then: Say) -> Self {
-        let intolerance = Some(Intolerance { octets: 1000, then });
+        let intolerance = Some(Intolerance { octets: 1000, then, connections: usize::MAX });
+        Self::tls(Tls { intolerance, ..Tls::new(identity) })
+    }
+
+    /// Healthy, but the first connection is reset at the ClientHello.
+    pub fn resets_one_handshake(identity: Identity) -> Self {
+        let intolerance = Some(Intolerance { octets: 0, then: Say::Reset, connections: 1 });
         Self::tls(Tls { intolerance, ..Tls::new(identity) })
     }
 
