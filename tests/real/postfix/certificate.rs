@@ -11,7 +11,10 @@ use crate::{
 };
 
 pub(super) const LISTENERS: &[Listener] = &[
-    Listener::new("good-rsa.test", "mx.good-rsa.test", Leaf::good("mx.good-rsa.test")),
+    Listener {
+        implicit_tls: true,
+        ..Listener::new("good-rsa.test", "mx.good-rsa.test", Leaf::good("mx.good-rsa.test"))
+    },
     Listener::new(
         "good-ec.test",
         "mx.good-ec.test",

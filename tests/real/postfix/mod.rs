@@ -43,6 +43,8 @@ pub(crate) struct Listener {
     leaf_by_sni: Option<Leaf>,
     /// Postfix parameters that differ from the instance's.
     options: &'static [(&'static str, &'static str)],
+    /// Whether it listens on port 465 as well, where TLS comes first.
+    implicit_tls: bool,
 }
 
 impl Listener {
@@ -56,6 +58,7 @@ impl Listener {
             second_leaf: None,
             leaf_by_sni: None,
             options: &[],
+            implicit_tls: false,
         }
     }
 }
@@ -153,7 +156,17 @@ rewrite unix - - n - - trivial-rewrite
 ";
 
 fn service(listener: &Listener, address: Ipv4Addr, config: &Path, pki: &Pki) -> String {
-    let mut service = format!("{address}:{SMTP_PORT} inet n - n - - smtpd\n");
+    let options = options(listener, config, pki);
+    let mut services = format!("{address}:{SMTP_PORT} inet n - n - - smtpd\n{options}");
+    if listener.implicit_tls {
+        services += &format!("{address}:465 inet n - n - - smtpd\n{options}");
+        services += "  -o { smtpd_tls_wrappermode = yes }\n";
+    }
+    services
+}
+
+fn options(listener: &Listener, config: &Path, pki: &Pki) -> String {
+    let mut service = String::new();
     let mut option = |name: &str, value: &str| {
         service += &format!("  -o {{ {name} = {value} }}\n");
     };

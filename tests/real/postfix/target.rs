@@ -75,3 +75,20 @@ fn pinned() {
     report.assert_state("another pin", "violated");
     report.assert_finding("another pin", ("cert-pin-mismatch", "violation"));
 }
+
+/// Setup: `smtpd_tls_wrappermode` on port 465.
+/// Test: TLS comes first (RFC 8314 §3.3): nothing is said in clear, STARTTLS is not asked for, and the certificate is
+/// judged as anywhere. On port 2525 of the same server the same name is judged by STARTTLS.
+#[test]
+fn implicit_tls() {
+    let report = check(&[&format!("host:{HOST}:465")]);
+    report.assert_state("port 465", "compliant");
+    let endpoint = &report.claim()["endpoints"][0];
+    assert_eq!(endpoint["port"], 465, "{report}");
+    assert_eq!(endpoint["channel"], "matched", "{report}");
+    assert_eq!(endpoint["starttls"], "offered", "{report}");
+    assert_eq!(endpoint["capabilities"].as_array().unwrap().len(), 0, "{report}");
+    assert_ne!(endpoint["capabilities_tls"].as_array().unwrap().len(), 0, "{report}");
+    let report = check(&[&format!("host:{HOST}:465"), "--name", "elsewhere.test"]);
+    report.assert_state("port 465, another name", "violated");
+}
