@@ -1,17 +1,15 @@
 //! One look at one endpoint: the SMTP dialogue up to TLS and back ([RFC 3207]).
 //!
-//! 1. Up to the 220 that agrees to TLS, as every session ([`approach`]).
+//! 1. Up to the 220 that agrees to TLS, as every session (`approach`).
 //! 2. Handshake, whatever the certificate; EHLO again; QUIT.
 //! 3. What is transient (4xx, a lost connection) is tried once more; a hello with a post-quantum key
 //!    share that got no answer is tried once without it.
 //! 4. A handshake that failed in a way that may be only the TLS library's limits is followed by
-//!    hand-made hellos ([`legacy`]).
+//!    hand-made hellos (`legacy`).
 //!
 //! Invariant: every wait lies within one deadline, and a peer's failure is a [`Session`], never an `Err`.
 //!
 //! [RFC 3207]: https://www.rfc-editor.org/rfc/rfc3207
-//! [`approach`]: super::approach
-//! [`legacy`]: super::legacy
 
 use super::{
     approach::{Approach, Command, Stage, accept, farewell, is_implicit},
