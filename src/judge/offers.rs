@@ -64,7 +64,7 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
     let waived = waived(evidence);
     let counted = looks.iter().zip(&waived).filter(|(_, waived)| !**waived);
     let mut states: Vec<State> = counted.map(|(look, _)| look.report.state).collect();
-    states.extend(routed.unproved.iter().map(|()| State::Unknown));
+    states.extend(std::iter::repeat_n(State::Unknown, routed.unproved));
     obstacles.extend(port25(evidence, &looks));
     let untested = waived.iter().any(|waived| *waived);
     if untested {

@@ -128,6 +128,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether a TLS handshake was finished by both sides.
+    pub fn has_completed_tls(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.completed)
+    }
+
     /// A session that has not begun.
     pub fn new(endpoint: Endpoint, started_at: Timestamp) -> Self {
         Self {

@@ -76,7 +76,7 @@ impl<'a> DeepLook<'a> {
         for kind in [CertificateKind::Rsa, CertificateKind::Ecdsa] {
             self.certificate(kind).await;
         }
-        let completed = session.tls.as_ref().is_some_and(|tls| tls.completed);
+        let completed = session.has_completed_tls();
         if completed && matches!(session.starttls, StartTls::Agreed(_)) {
             self.piggyback().await;
         }

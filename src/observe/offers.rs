@@ -37,7 +37,7 @@ use tokio::{sync::OnceCell, task::JoinSet};
 pub enum Reach {
     /// Any.
     Anywhere,
-    /// Public ones; others only where the target itself names the address or host.
+    /// Public ones; others only where the target itself is the address.
     #[default]
     Public,
 }
@@ -148,7 +148,7 @@ impl Observer {
         session
     }
 
-    /// A partner's DNS must not aim us at our own network; a target that names a host does so itself.
+    /// A partner's DNS must not aim us at our own network; a target that is an address does so itself.
     fn may_connect(&self, target: &Target, endpoint: &Endpoint) -> bool {
         let named = matches!(target, Target::Address { .. });
         named || self.plan.reach == Reach::Anywhere || address::is_public(endpoint.address)

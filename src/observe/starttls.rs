@@ -125,14 +125,14 @@ impl Prober {
         }
         let classical = Try { key_share: KeyShare::Classical, ..first };
         let mut second = self.session(&failed.endpoint, classical).await;
-        if !has_completed(&second) {
+        if !second.has_completed_tls() {
             second.earlier.push(in_words(&failed));
             return second;
         }
         // A reset may be chance: the key share is to blame only where it fails again.
         if self.pause(self.plan.retry_after, first.until, &failed.endpoint).await {
             let mut third = self.session(&failed.endpoint, first).await;
-            if has_completed(&third) {
+            if third.has_completed_tls() {
                 third.earlier.push(in_words(&failed));
                 return third;
             }
@@ -266,10 +266,6 @@ fn is_answer_to_hello(ending: &Ending) -> bool {
         Ending::Handshake(HandshakeFailure::Lost(_) | HandshakeFailure::TimedOut) => false,
         ending => matches!(ending, Ending::Handshake(_)),
     }
-}
-
-fn has_completed(session: &Session) -> bool {
-    session.tls.as_ref().is_some_and(|tls| tls.completed)
 }
 
 fn is_lost_at_starttls(ending: &Ending) -> bool {

@@ -85,9 +85,8 @@ impl TlsClient {
                 Shaken::Done(Box::new(stream), tls)
             }
             Err((error, io)) => {
-                let shown = recorder.shown();
-                let seen = !shown.chain.is_empty() || shown.version.is_some();
-                let tls = seen.then(|| recorded(&recorder));
+                let tls = recorded(&recorder);
+                let tls = (!tls.chain.is_empty() || tls.version.is_some()).then_some(tls);
                 let failure = match io.refused() {
                     Some(start) => HandshakeFailure::NotTls(start),
                     None => verifier::failure(&error),

@@ -31,7 +31,7 @@ pub(super) fn judge(session: &Session, preference: Option<u16>, rules: &Rules<'_
         look.deep(deep);
     }
     look.oddities();
-    let completed = session.tls.as_ref().is_some_and(|tls| tls.completed);
+    let completed = session.has_completed_tls();
     let state = if look.findings.iter().any(|finding| Violation::of(finding).is_some()) {
         State::Violated
     } else if completed && look.obstacles.is_empty() {
@@ -71,10 +71,6 @@ impl Draft<'_> {
         self.obstacles.push(Obstacle::new(id, &self.session.endpoint, detail));
     }
 
-    fn has_completed(&self) -> bool {
-        self.session.tls.as_ref().is_some_and(|tls| tls.completed)
-    }
-
     /// Everything up to the end of the handshake.
     fn transport(&mut self) {
         if self.session.starttls == StartTls::NotOffered {
@@ -97,7 +93,7 @@ impl Draft<'_> {
             return;
         }
         // After the handshake nothing can take back what it proved.
-        if self.has_completed() {
+        if self.session.has_completed_tls() {
             return;
         }
         match &self.session.ending {

@@ -16,7 +16,7 @@ pub(super) struct Routed {
     pub(super) findings: Vec<Finding>,
     pub(super) obstacles: Vec<Obstacle>,
     /// One for each thing that is not known and that endpoints cannot make up for.
-    pub(super) unproved: Vec<()>,
+    pub(super) unproved: usize,
 }
 
 impl Routed {
@@ -30,7 +30,7 @@ impl Routed {
 
     fn obstacle(&mut self, id: ObstacleId, subject: &str, detail: impl Into<String>) {
         self.obstacles.push(Obstacle::new(id, subject, detail));
-        self.unproved.push(());
+        self.unproved += 1;
     }
 
     fn failure(&mut self, subject: &str, failure: &DnsFailure) {
