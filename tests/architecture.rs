@@ -37,7 +37,7 @@ const TABLE: &[Row] = &[
             "x509_parser",
         ],
     },
-    Row { module: "model", ours: &["wire"], crates: &["serde"] },
+    Row { module: "model", ours: &["wire"], crates: &["ipnet", "serde"] },
     Row {
         module: "judge",
         ours: &["wire", "model"],

@@ -17,6 +17,7 @@
 //! [RFC 8446 §4.1.3]: https://www.rfc-editor.org/rfc/rfc8446#section-4.1.3
 
 mod alert;
+mod client;
 mod flight;
 mod groups;
 mod offer;
@@ -29,6 +30,7 @@ mod tests;
 mod version;
 
 pub use alert::{Alert, alert_name};
+pub use client::ClientHello;
 pub use flight::{Flight, Negotiated};
 pub use groups::group_name;
 pub use offer::{Extension, Fresh, Offer};

@@ -42,6 +42,7 @@ fn claim(state: State, summary: &str, endpoints: Vec<EndpointReport>) -> ClaimRe
         findings: Vec::new(),
         obstacles: Vec::new(),
         endpoints,
+        probes: Vec::new(),
         proven_at: (state != State::Unknown).then(|| at("2026-01-31T12:00:02Z")),
         evidence: "sha256:0123abcd".to_owned(),
     }
