@@ -65,7 +65,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "daemon",
         ours: &["wire", "model", "judge", "observe"],
-        crates: &["serde_json", "sha2", "tokio"],
+        crates: &["serde", "serde_json", "sha2", "tokio", "tokio_util"],
     },
     Row {
         module: "lab",

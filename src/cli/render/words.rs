@@ -2,7 +2,7 @@
 
 use crate::model::finding::Finding;
 use crate::model::obstacle::Obstacle;
-use crate::model::report::{CertificateReport, EndpointReport, PartnerReport, Report};
+use crate::model::report::{CertificateReport, ClaimReport, EndpointReport, PartnerReport, Report};
 use crate::model::requirement::{MinVersion, Requirement};
 use crate::model::session::Endpoint;
 use crate::model::state::State;
@@ -71,6 +71,13 @@ pub(super) fn worst_first(report: &Report) -> Vec<&PartnerReport> {
     let mut partners: Vec<_> = report.partners.iter().collect();
     partners.sort_by_key(|partner| Reverse(partner.state));
     partners
+}
+
+/// The claims of a partner, worst first; the order of the contract otherwise.
+pub(super) fn worst_claims_first(partner: &PartnerReport) -> Vec<&ClaimReport> {
+    let mut claims: Vec<_> = partner.claims.iter().collect();
+    claims.sort_by_key(|claim| Reverse(claim.state));
+    claims
 }
 
 /// A finding in one paragraph.
