@@ -31,10 +31,22 @@ pub struct Report {
     pub started_at: Timestamp,
     /// When it was over.
     pub finished_at: Timestamp,
+    /// What was asked about.
+    #[serde(skip)]
+    pub subjects: Subjects,
     /// The worst of all partners.
     pub state: State,
-    /// One a target.
+    /// One a partner, or a target.
     pub partners: Vec<PartnerReport>,
+}
+
+/// What a run was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subjects {
+    /// Configured partners.
+    Partners,
+    /// Targets of the command line, each of which stands for a partner.
+    Targets,
 }
 
 /// The program.

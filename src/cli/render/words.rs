@@ -2,7 +2,9 @@
 
 use crate::model::finding::Finding;
 use crate::model::obstacle::Obstacle;
-use crate::model::report::{CertificateReport, ClaimReport, EndpointReport, PartnerReport, Report};
+use crate::model::report::{
+    CertificateReport, ClaimReport, EndpointReport, PartnerReport, Report, Subjects,
+};
 use crate::model::requirement::{MinVersion, Requirement};
 use crate::model::session::Endpoint;
 use crate::model::state::State;
@@ -43,10 +45,14 @@ pub(super) fn counts(report: &Report) -> String {
             count => Some(format!("{count} {state}")),
         })
         .collect();
+    let noun = match report.subjects {
+        Subjects::Partners => "partner",
+        Subjects::Targets => "target",
+    };
     match report.partners.len() {
-        0 => "0 targets: nothing was looked at".to_owned(),
-        1 => format!("1 target: {}", told.join(", ")),
-        all => format!("{all} targets: {}", told.join(", ")),
+        0 => format!("0 {noun}s: nothing was looked at"),
+        1 => format!("1 {noun}: {}", told.join(", ")),
+        all => format!("{all} {noun}s: {}", told.join(", ")),
     }
 }
 
