@@ -1,13 +1,20 @@
 //! The command line (contract §5): every command and flag, and what each means to a person.
 
 use super::render::Format;
+use crate::model::claim::Claim;
+use crate::model::judgement::Quorum;
 use crate::model::requirement::{Level, MinVersion, Pin};
 use crate::wire::name::{Host, NamePattern};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
+
+/// Where the configuration is looked for.
+const DEFAULT_CONFIG: &str = "/etc/mxwarden/mxwarden.toml";
 
 /// Proves that mail between an organisation and its partners is really protected by TLS.
 #[derive(Debug, Parser)]
@@ -30,6 +37,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Explain a finding or an obstacle: what it means, why it matters, what to do.
     Explain(ExplainArgs),
+    /// Prove every configured claim now: what receivers offer and refuse, and what our own mail system refuses.
+    Verify(Box<VerifyArgs>),
 }
 
 /// `check`.
@@ -70,7 +79,32 @@ pub struct CheckArgs {
     pub probing: ProbingArgs,
 }
 
-/// Flags that `check` and `verify` share.
+/// `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mxwarden verify\n  \
+    mxwarden verify Fabrikam --claim outbound/sender-enforces --wait 40m\n  \
+    mxwarden verify --config mxwarden.toml --format junit\n\n\
+    Ends when all is decided, or after --wait; what is open then is unknown (undecided).")]
+pub struct VerifyArgs {
+    /// Partners to prove the claims of; all of them when none is named.
+    #[arg(value_name = "PARTNER")]
+    pub partners: Vec<String>,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
+    /// Prove this claim only, such as inbound/receiver-enforces. Repeatable.
+    #[arg(long = "claim", value_name = "CLAIM")]
+    pub claims: Vec<Claim>,
+    /// How long to wait for what takes its time: 30s, 20m, 2h.
+    #[arg(long, value_name = "TIME", default_value = "20m", value_parser = wait)]
+    pub wait: Duration,
+    /// Flags of every probing command.
+    #[command(flatten)]
+    pub probing: ProbingArgs,
+}
+
+/// Flags that `check` and `verify` share; for `verify` they outweigh the configuration.
 #[derive(Debug, Args)]
 pub struct ProbingArgs {
     /// How to print.
@@ -79,9 +113,9 @@ pub struct ProbingArgs {
     /// Ask this resolver, and no other than those given. Repeatable.
     #[arg(long = "resolver", value_name = "IP[:PORT]", value_parser = resolver)]
     pub resolvers: Vec<SocketAddr>,
-    /// How DNSSEC is treated.
-    #[arg(long, value_name = "MODE", default_value = "off")]
-    pub dnssec: Dnssec,
+    /// How DNSSEC is treated; default: off.
+    #[arg(long, value_name = "MODE")]
+    pub dnssec: Option<Dnssec>,
     /// DNSSEC trust anchor in place of the built-in one.
     #[arg(long, value_name = "FILE")]
     pub trust_anchor: Option<PathBuf>,
@@ -103,12 +137,12 @@ pub struct ProbingArgs {
     /// Connect to private, loopback and reserved addresses as well.
     #[arg(long)]
     pub allow_private: bool,
-    /// Whether every endpoint must be proved, or one will do.
-    #[arg(long, value_name = "QUORUM", default_value = "all")]
-    pub quorum: QuorumArg,
-    /// Warn when a certificate has fewer days left.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(..=36500))]
-    pub warn_days: u32,
+    /// Whether every endpoint must be proved, or one will do; default: all.
+    #[arg(long, value_name = "QUORUM")]
+    pub quorum: Option<QuorumArg>,
+    /// Warn when a certificate has fewer days left; default: 30.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=36500))]
+    pub warn_days: Option<u32>,
     /// Print transcripts and certificate chains as well.
     #[arg(long)]
     pub verbose: bool,
@@ -198,6 +232,22 @@ pub enum QuorumArg {
     All,
     /// One will do where others cannot be reached.
     Any,
+}
+
+impl From<QuorumArg> for Quorum {
+    fn from(quorum: QuorumArg) -> Self {
+        match quorum {
+            QuorumArg::All => Self::All,
+            QuorumArg::Any => Self::Any,
+        }
+    }
+}
+
+/// A time such as `30s`, `20m` or `2h`.
+fn wait(text: &str) -> Result<Duration, String> {
+    let refused = || "no time; write 30s, 20m or 2h".to_owned();
+    let time: SignedDuration = text.parse().map_err(|_| refused())?;
+    Duration::try_from(time).map_err(|_| refused())
 }
 
 /// `IP` or `IP:PORT`, IPv6 in brackets where a port follows.

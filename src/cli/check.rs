@@ -6,7 +6,7 @@
 
 use super::{
     EXIT_UNKNOWN, Failure,
-    args::{CheckArgs, Dnssec, ProbingArgs, QuorumArg, RequireLevel},
+    args::{CheckArgs, Dnssec, ProbingArgs, RequireLevel},
     render::{self, Details, Format, Style},
 };
 use crate::daemon::look::{self, Judged, Standard};
@@ -40,6 +40,9 @@ use std::{
     time::Duration,
 };
 use tokio::task::JoinSet;
+
+/// Days before the end of a certificate from which on it is told, where nobody says otherwise.
+const WARN_DAYS: u32 = 30;
 
 /// Runs the command; the exit code.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Failure> {
@@ -127,7 +130,8 @@ fn listed(path: &Path) -> Result<Vec<(String, String)>, Failure> {
 /// What every target is judged by, once the flags make sense together.
 fn standard(args: &CheckArgs, targets: &[Target]) -> Result<Standard, Failure> {
     let probing = &args.probing;
-    let later = match (args.require, probing.dnssec) {
+    let dnssec = probing.dnssec.unwrap_or(Dnssec::Off);
+    let later = match (args.require, dnssec) {
         (RequireLevel::Dane, _) => Some("--require dane"),
         (RequireLevel::MtaSts, _) => Some("--require mta-sts"),
         (_, Dnssec::Validate) => Some("--dnssec validate"),
@@ -166,11 +170,8 @@ fn standard(args: &CheckArgs, targets: &[Target]) -> Result<Standard, Failure> {
             min_version: args.min_tls.into(),
         },
         roots: Arc::new(roots),
-        quorum: match probing.quorum {
-            QuorumArg::All => Quorum::All,
-            QuorumArg::Any => Quorum::Any,
-        },
-        warn_days: probing.warn_days,
+        quorum: probing.quorum.map_or(Quorum::All, Quorum::from),
+        warn_days: probing.warn_days.unwrap_or(WARN_DAYS),
     })
 }
 

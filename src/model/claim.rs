@@ -1,7 +1,7 @@
 //! What can be proved about one partner: two directions, four statements each.
 
 use serde::{Serialize, Serializer};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Which way the mail goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,38 @@ impl Claim {
     /// The claim `check` proves.
     pub const OUTBOUND_RECEIVER_OFFERS: Self =
         Self { direction: Direction::Outbound, statement: Statement::ReceiverOffers };
+
+    /// Every claim, in the order of contract §3.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let statements = [
+            Statement::Configured,
+            Statement::ReceiverOffers,
+            Statement::ReceiverEnforces,
+            Statement::SenderEnforces,
+        ];
+        [Direction::Outbound, Direction::Inbound].into_iter().flat_map(move |direction| {
+            statements.into_iter().map(move |statement| Self { direction, statement })
+        })
+    }
+}
+
+/// No such claim.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no claim is called `{0}`; there are {}", named())]
+pub struct UnknownClaim(String);
+
+fn named() -> String {
+    let names: Vec<_> = Claim::all().map(|claim| claim.to_string()).collect();
+    names.join(", ")
+}
+
+impl FromStr for Claim {
+    type Err = UnknownClaim;
+
+    fn from_str(text: &str) -> Result<Self, UnknownClaim> {
+        let found = Self::all().find(|claim| claim.to_string() == text);
+        found.ok_or_else(|| UnknownClaim(text.chars().take(80).collect()))
+    }
 }
 
 impl fmt::Display for Claim {

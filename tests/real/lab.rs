@@ -142,6 +142,21 @@ impl Network {
         self.address(27, index)
     }
 
+    /// The `index`th real sender.
+    pub(crate) fn sender(&self, index: u8) -> Ipv4Addr {
+        self.address(30, index)
+    }
+
+    /// The resolver of the senders, which must be at port 53.
+    pub(crate) fn senders_resolver(&self) -> Ipv4Addr {
+        self.address(53, 1)
+    }
+
+    /// The canary number `index` of the `connector`th connector.
+    pub(crate) fn canary(&self, connector: u8, index: u8) -> Ipv4Addr {
+        self.address(100 + connector, index)
+    }
+
     /// An address where nobody listens.
     pub(crate) fn nobody(&self) -> Ipv4Addr {
         self.address(99, 0)

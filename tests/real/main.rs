@@ -24,3 +24,4 @@ mod legacy;
 mod oracle;
 mod pki;
 mod postfix;
+mod sender;

@@ -1,0 +1,128 @@
+//! `mxwarden verify` with real mail systems as senders: what Postfix and Exim do at canaries that misbehave.
+//!
+//! Setup: a Postfix and an Exim that relay for this machine, one transport for each way of demanding TLS; a real unbound
+//! at port 53, which a mount namespace of their own makes the senders' resolver; one configuration in which every
+//! transport at every level asked about is a partner with a connector of its own and nine canaries at port 25. The
+//! senders trust the canaries' own CA, as an operator would let them.
+//! Test: one round over all of them, and for each the state that its setting deserves.
+
+mod exim;
+mod postfix;
+mod world;
+
+use world::{Partner, round};
+
+/// The state of `sender-enforces` for one partner, with the ids of its violations.
+#[track_caller]
+fn assert_state(name: &str, state: &str, violations: &[&str]) {
+    let claim = round().claim(name);
+    assert_eq!(claim["state"], state, "{name}: {claim:#}");
+    let mut seen: Vec<&str> = claim["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["severity"] == "violation")
+        .map(|finding| finding["id"].as_str().unwrap())
+        .collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, violations, "{name}: {claim:#}");
+}
+
+/// What a sender is set to, and what we demand of it.
+const PARTNERS: &[Partner] = &[
+    Partner::postfix("none", "encrypt"),
+    Partner::postfix("may", "encrypt"),
+    Partner::postfix("may", "ca"),
+    Partner::postfix("may", "name"),
+    Partner::postfix("encrypt", "encrypt"),
+    Partner::postfix("encrypt-floor", "encrypt"),
+    Partner::postfix("encrypt-floor", "ca"),
+    Partner::postfix("encrypt-floor", "name"),
+    Partner::postfix("verify-floor", "encrypt"),
+    Partner::postfix("verify-floor", "name"),
+    Partner::postfix("secure", "name"),
+    Partner::postfix("secure-floor", "ca"),
+    Partner::postfix("secure-floor", "name"),
+    Partner::exim("default", "encrypt"),
+    Partner::exim("require", "encrypt"),
+    Partner::exim("require-floor", "encrypt"),
+    Partner::exim("require-floor", "name"),
+    Partner::exim("verify-floor", "name"),
+];
+
+const PLAIN: &str = "delivered-in-plaintext";
+const UNVERIFIED: &str = "delivered-over-unverified-tls";
+const LEGACY: &str = "delivered-over-legacy-tls";
+
+/// Setup: `smtp_tls_security_level = none`.
+/// Test: nothing ever comes over TLS, the control neither, and clear is clear.
+#[test]
+fn postfix_none_delivers_in_clear() {
+    assert_state("postfix-none-encrypt", "violated", &[PLAIN]);
+}
+
+/// Setup: `smtp_tls_security_level = may`.
+/// Test: violated at every level: in clear at once, in clear on the retry after a failed handshake, over anything else.
+#[test]
+fn postfix_may_is_violated_at_every_level() {
+    assert_state("postfix-may-encrypt", "violated", &[PLAIN, LEGACY]);
+    assert_state("postfix-may-ca", "violated", &[PLAIN, LEGACY, UNVERIFIED]);
+    assert_state("postfix-may-name", "violated", &[PLAIN, LEGACY, UNVERIFIED]);
+}
+
+/// Setup: `smtp_tls_security_level = encrypt`, Debian's own floor, which is none.
+/// Test: it delivers over TLS 1.0 with RSA key exchange.
+#[test]
+fn postfix_encrypt_without_a_floor_delivers_over_legacy_tls() {
+    assert_state("postfix-encrypt-encrypt", "violated", &[LEGACY]);
+}
+
+/// Setup: `encrypt` with `smtp_tls_mandatory_protocols = >=TLSv1.2`.
+/// Test: what `encrypt` asks for, and no more.
+#[test]
+fn postfix_encrypt_with_the_floor_is_compliant_at_encrypt_alone() {
+    assert_state("postfix-encrypt-floor-encrypt", "compliant", &[]);
+    assert_state("postfix-encrypt-floor-ca", "violated", &[UNVERIFIED]);
+    assert_state("postfix-encrypt-floor-name", "violated", &[UNVERIFIED]);
+}
+
+/// Setup: `verify`, which matches the MX host, with the floor.
+/// Test: compliant where the canary's certificate is for its MX host.
+#[test]
+fn postfix_verify_with_the_floor_is_compliant() {
+    assert_state("postfix-verify-floor-encrypt", "compliant", &[]);
+    assert_state("postfix-verify-floor-name", "compliant", &[]);
+}
+
+/// Setup: `secure`, with and without the floor.
+/// Test: the floor makes the difference.
+#[test]
+fn postfix_secure_is_compliant_only_with_the_floor() {
+    assert_state("postfix-secure-name", "violated", &[LEGACY]);
+    assert_state("postfix-secure-floor-ca", "compliant", &[]);
+    assert_state("postfix-secure-floor-name", "compliant", &[]);
+}
+
+/// Setup: Exim as it comes.
+/// Test: in clear within a second, over anything.
+#[test]
+fn exim_as_it_comes_is_violated() {
+    assert_state("exim-default-encrypt", "violated", &[PLAIN, LEGACY]);
+}
+
+/// Setup: `hosts_require_tls = *`, with and without GnuTLS priorities that leave out TLS 1.0 and 1.1.
+/// Test: as Postfix's `encrypt`.
+#[test]
+fn exim_that_requires_tls_is_compliant_at_encrypt_with_the_floor() {
+    assert_state("exim-require-encrypt", "violated", &[LEGACY]);
+    assert_state("exim-require-floor-encrypt", "compliant", &[]);
+    assert_state("exim-require-floor-name", "violated", &[UNVERIFIED]);
+}
+
+/// Setup: `hosts_require_tls = *`, `tls_verify_hosts = *` and the floor.
+/// Test: as Postfix's `verify`.
+#[test]
+fn exim_that_verifies_is_compliant_at_name() {
+    assert_state("exim-verify-floor-name", "compliant", &[]);
+}
