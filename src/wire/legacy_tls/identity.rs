@@ -1,10 +1,8 @@
 //! What the server shows and decrypts with: a chain, and the RSA key of its leaf.
 
 use crate::wire::x509::{Certificate, NotACertificate};
-use aws_lc_rs::{
-    encoding::{AsDer as _, PublicKeyX509Der},
-    rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey},
-};
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
 use x509_parser::{
     certificate::X509Certificate, prelude::FromDer as _, x509::SubjectPublicKeyInfo,
 };
