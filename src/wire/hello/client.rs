@@ -147,8 +147,8 @@ impl ClientHello {
         self.extensions.contains(&number)
     }
 
-    /// Whether the client would speak this version, as far as it says.
-    /// [RFC 8446 §4.2.1]: where the extension is there, the field is no offer.
+    /// Whether the client would speak this version, as far as it says: where the extension is there, the field
+    /// is no offer ([RFC 8446 §4.2.1]).
     ///
     /// [RFC 8446 §4.2.1]: https://www.rfc-editor.org/rfc/rfc8446#section-4.2.1
     pub fn is_offering(&self, version: TlsVersion) -> bool {
