@@ -47,7 +47,7 @@ pub struct ClientHello {
     /// The host asked for ([RFC 6066 §3]), made printable.
     ///
     /// [RFC 6066 §3]: https://www.rfc-editor.org/rfc/rfc6066#section-3
-    pub server_name: Option<String>,
+    pub sni: Option<String>,
     /// The application protocols ([RFC 7301 §3.1]), most wanted first. Mail has none.
     ///
     /// [RFC 7301 §3.1]: https://www.rfc-editor.org/rfc/rfc7301#section-3.1
@@ -95,7 +95,7 @@ impl ClientHello {
             suites: hello.ciphers.iter().map(|suite| suite.0).collect(),
             groups: numbers(SUPPORTED_GROUPS, "supported_groups")?,
             signature_algorithms: numbers(SIGNATURE_ALGORITHMS, "signature_algorithms")?,
-            server_name: find(SERVER_NAME).map(server_name).transpose()?,
+            sni: find(SERVER_NAME).map(server_name).transpose()?,
             alpn: find(ALPN).map(protocols).transpose()?.unwrap_or_default(),
             extensions: extensions.iter().map(|(number, _)| *number).collect(),
         })

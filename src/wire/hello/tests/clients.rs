@@ -9,13 +9,7 @@ const FRESH: Fresh = Fresh { random: [7; 32], session_id: [8; 32], key_share: [9
 fn told(hello: &ClientHello) -> String {
     let versions = hello.supported_versions.iter().flatten();
     let versions: Vec<String> = versions.map(|version| format!("{version:04x}")).collect();
-    format!(
-        "{:04x} [{}] {:?} {}",
-        hello.legacy_version,
-        versions.join(" "),
-        hello.server_name,
-        hello.ja4()
-    )
+    format!("{:04x} [{}] {:?} {}", hello.legacy_version, versions.join(" "), hello.sni, hello.ja4())
 }
 
 fn composed(sender: usize, host: Option<&str>) -> ClientHello {
@@ -35,7 +29,7 @@ fn what_we_say_ourselves_is_read_back() {
         assert_eq!(hello.signature_algorithms, offer.signature_algorithms);
         assert_eq!(hello.highest_version(), Some(offer.version));
         let lists_name = offer.extensions.contains(&Extension::ServerName);
-        assert_eq!(hello.server_name.as_deref(), lists_name.then_some("mx.example.org"));
+        assert_eq!(hello.sni.as_deref(), lists_name.then_some("mx.example.org"));
         let stored = serde_json::to_string(&hello).unwrap();
         assert_eq!(serde_json::from_str::<ClientHello>(&stored).unwrap(), hello);
     }
@@ -74,7 +68,7 @@ fn of_versions(legacy_version: u16, listed: Option<&[u16]>) -> ClientHello {
         extensions: Vec::new(),
         groups: Vec::new(),
         signature_algorithms: Vec::new(),
-        server_name: None,
+        sni: None,
         alpn: Vec::new(),
     }
 }
