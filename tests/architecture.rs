@@ -40,7 +40,7 @@ const TABLE: &[Row] = &[
             "x509_parser",
         ],
     },
-    Row { module: "model", ours: &["wire"], crates: &["serde"] },
+    Row { module: "model", ours: &["wire"], crates: &["ipnet", "serde"] },
     Row {
         module: "judge",
         ours: &["wire", "model"],
@@ -68,7 +68,7 @@ const TABLE: &[Row] = &[
     Row {
         module: "daemon",
         ours: &["wire", "model", "judge", "observe"],
-        crates: &["serde_json", "sha2", "tokio"],
+        crates: &["serde", "serde_json", "sha2", "tokio", "tokio_util"],
     },
     Row {
         module: "lab",

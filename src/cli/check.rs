@@ -17,7 +17,7 @@ use crate::model::{
     judgement::Quorum,
     limits::Limits,
     obstacle::ObstacleId,
-    report::{self, PartnerReport, Report, Tool},
+    report::{self, PartnerReport, Report, Subjects, Tool},
     requirement::{Level, Requirement},
     state::State,
     target::Target,
@@ -309,6 +309,7 @@ impl Run<'_> {
             tool: Tool::THIS,
             started_at,
             finished_at: observer.clock().now(),
+            subjects: Subjects::Targets,
             state: State::worst(partners.iter().map(|partner| partner.state)),
             partners,
         };

@@ -19,6 +19,7 @@ mod endpoints;
 mod junit;
 mod layout;
 mod nagios;
+mod probes;
 mod text;
 mod words;
 

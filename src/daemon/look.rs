@@ -5,6 +5,7 @@
 //!    most real senders send none.
 //! 3. Judge again, over all that was seen; where nothing was added, what was judged stands.
 
+use super::round::digest;
 use crate::judge::offers::{self, Rules};
 use crate::model::{
     claim::Claim,
@@ -17,9 +18,7 @@ use crate::model::{
     target::Target,
 };
 use crate::observe::offers::Observer;
-use crate::wire::text::hex;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What every look of a run is judged by.
@@ -122,11 +121,4 @@ fn told(
     let requirement = standard.requirement.clone();
     let claim = ClaimReport::new(claim, requirement, judgement, digest(evidence));
     PartnerReport { partner, state: judgement.state(), claims: vec![claim] }
-}
-
-/// The digest evidence is addressed by: SHA-256 of its JSON.
-pub fn digest(evidence: &OffersEvidence) -> String {
-    // Plain values always serialise; an empty digest would show that they did not.
-    let json = serde_json::to_vec(evidence).unwrap_or_default();
-    format!("sha256:{}", hex(&Sha256::digest(&json)))
 }

@@ -3,3 +3,5 @@
 //! Invariant: the only module that sees all four verbs; the command line runs the very code the daemon runs.
 
 pub mod look;
+pub mod matrix;
+pub mod round;

@@ -5,6 +5,7 @@
 #![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
 mod algorithms;
+pub mod canary;
 pub mod certificate;
 mod issuer;
 mod ocsp;

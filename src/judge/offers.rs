@@ -87,7 +87,7 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
     });
     let endpoints: Vec<EndpointReport> = looks.iter().map(|look| look.report.clone()).collect();
     let first_obstacle = obstacles.first().cloned();
-    let remarks = Remarks { summary, findings, obstacles, endpoints };
+    let remarks = Remarks { summary, findings, obstacles, endpoints, ..Remarks::default() };
     match (worst, proof) {
         (Some(violation), _) => Judgement::violated(violation, seen_at, remarks),
         (None, Some(proof)) => Judgement::compliant(proof, remarks),

@@ -6,7 +6,7 @@
 use super::{
     finding::{Finding, Severity},
     obstacle::Obstacle,
-    report::EndpointReport,
+    report::{EndpointReport, ProbeReport},
     state::State,
 };
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ pub struct Judgement {
     findings: Vec<Finding>,
     obstacles: Vec<Obstacle>,
     endpoints: Vec<EndpointReport>,
+    probes: Vec<ProbeReport>,
     proven_at: Option<Timestamp>,
 }
 
@@ -33,6 +34,8 @@ pub struct Remarks {
     pub obstacles: Vec<Obstacle>,
     /// Each endpoint on its own.
     pub endpoints: Vec<EndpointReport>,
+    /// Each probe on its own.
+    pub probes: Vec<ProbeReport>,
 }
 
 /// Which endpoints must be proved for the claim to be.
@@ -73,6 +76,13 @@ impl Proof {
     }
 }
 
+impl Proof {
+    /// What a judge has proved by other means than endpoints; `oldest` is the oldest fact it rests on.
+    pub(crate) fn since(oldest: Timestamp) -> Self {
+        Self { oldest }
+    }
+}
+
 /// A finding of severity `violation`: what a violated state rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation(Finding);
@@ -107,10 +117,10 @@ impl Judgement {
     }
 
     fn new(state: State, proven_at: Option<Timestamp>, remarks: Remarks) -> Self {
-        let Remarks { summary, mut findings, obstacles, endpoints } = remarks;
+        let Remarks { summary, mut findings, obstacles, endpoints, probes } = remarks;
         // Worst first; the order of discovery otherwise.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        Self { state, summary, findings, obstacles, endpoints, proven_at }
+        Self { state, summary, findings, obstacles, endpoints, probes, proven_at }
     }
 
     /// The state.
@@ -131,6 +141,11 @@ impl Judgement {
     /// Obstacles.
     pub fn obstacles(&self) -> &[Obstacle] {
         &self.obstacles
+    }
+
+    /// Each probe on its own.
+    pub fn probes(&self) -> &[ProbeReport] {
+        &self.probes
     }
 
     /// Each endpoint on its own.

@@ -5,14 +5,19 @@
 //!
 //! Invariant: no I/O, no clock; a state, finding or obstacle has the one name the contract gives it.
 
+pub mod canary;
 pub mod claim;
+pub mod connector;
 pub mod deep;
+pub mod delivery;
+pub mod enforcement;
 pub mod evidence;
 pub mod explain;
 pub mod finding;
 pub mod judgement;
 pub mod limits;
 pub mod obstacle;
+pub mod partner;
 pub mod report;
 pub mod requirement;
 pub mod resolution;

@@ -1,18 +1,21 @@
 //! The report: what a person or a script reads (contract §6). An output, never parsed back.
 
 use super::{
+    canary::Personality,
     claim::Claim,
+    enforcement::{AttemptKind, ReplyClass},
     finding::{Finding, FindingId},
     judgement::Judgement,
     obstacle::{Obstacle, ObstacleId},
     requirement::{Requirement, TlsVersion},
-    session::SeenBy,
+    session::{Phase, SeenBy},
     state::State,
 };
 use crate::wire::{name::Host, smtp::Capabilities};
 use core::net::IpAddr;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::fmt;
 
 /// The version of this form.
 pub const FORMAT: &str = "mxwarden/1";
@@ -28,10 +31,22 @@ pub struct Report {
     pub started_at: Timestamp,
     /// When it was over.
     pub finished_at: Timestamp,
+    /// What was asked about.
+    #[serde(skip)]
+    pub subjects: Subjects,
     /// The worst of all partners.
     pub state: State,
-    /// One a target.
+    /// One a partner, or a target.
     pub partners: Vec<PartnerReport>,
+}
+
+/// What a run was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subjects {
+    /// Configured partners.
+    Partners,
+    /// Targets of the command line, each of which stands for a partner.
+    Targets,
 }
 
 /// The program.
@@ -76,6 +91,9 @@ pub struct ClaimReport {
     pub obstacles: Vec<Obstacle>,
     /// Each endpoint on its own.
     pub endpoints: Vec<EndpointReport>,
+    /// Each attempt of `receiver-enforces`, each personality of `sender-enforces`; absent for other claims.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeReport>,
     /// When it was proved; null while it never was.
     pub proven_at: Option<Timestamp>,
     /// The digest of the evidence it rests on, `sha256:…`.
@@ -98,9 +116,90 @@ impl ClaimReport {
             findings: judged.findings().to_vec(),
             obstacles: judged.obstacles().to_vec(),
             endpoints: judged.endpoints().to_vec(),
+            probes: judged.probes().to_vec(),
             proven_at: judged.proven_at(),
             evidence,
         }
+    }
+}
+
+/// One probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProbeReport {
+    /// What was tried.
+    pub kind: ProbeKind,
+    /// Where: an endpoint, or a canary's recipient domain.
+    pub target: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The highest phase reached.
+    pub phase: Phase,
+    /// The reply that decided it, as one line; or how it ended, in words.
+    pub reply: Option<String>,
+    /// What a refusal was about.
+    pub class: Option<ReplyClass>,
+}
+
+/// What a probe tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ProbeKind {
+    /// At a receiver.
+    Attempt(AttemptKind),
+    /// At a canary.
+    Personality(Personality),
+}
+
+impl fmt::Display for ProbeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attempt(kind) => kind.fmt(f),
+            Self::Personality(personality) => personality.fmt(f),
+        }
+    }
+}
+
+/// What came of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The receiver took the envelope, or the message.
+    Accepted,
+    /// The sender left, and a delivery status notification came.
+    Bounced,
+    /// The sender delivered.
+    Delivered,
+    /// Neither taken nor refused.
+    Inconclusive,
+    /// The canary could prove nothing in this round.
+    NotTestable,
+    /// Nobody came.
+    NotSeen,
+    /// Turned away.
+    Refused,
+    /// Somebody came, and it is not clear what it means.
+    Undecided,
+}
+
+impl Outcome {
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Bounced => "bounced",
+            Self::Delivered => "delivered",
+            Self::Inconclusive => "inconclusive",
+            Self::NotTestable => "not-testable",
+            Self::NotSeen => "not-seen",
+            Self::Refused => "refused",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

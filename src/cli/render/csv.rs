@@ -1,17 +1,17 @@
-//! One row an endpoint, for spreadsheets; a claim without endpoints has one row too.
+//! One row an endpoint or probe, for spreadsheets; a claim with neither has one row too.
 //!
 //! Invariant: no cell is a formula, whatever a banner says.
 
 use super::words;
 use crate::model::finding::FindingId;
 use crate::model::obstacle::ObstacleId;
-use crate::model::report::{ClaimReport, EndpointReport, PartnerReport, Report};
+use crate::model::report::{ClaimReport, EndpointReport, PartnerReport, ProbeReport, Report};
 use crate::wire::name::Host;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 25] = [
     "partner",
     "claim",
     "state",
@@ -33,6 +33,10 @@ const HEADER: [&str; 21] = [
     "findings",
     "obstacles",
     "banner",
+    "probe",
+    "probe_target",
+    "probe_outcome",
+    "probe_reply",
 ];
 
 pub(super) fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
@@ -40,14 +44,17 @@ pub(super) fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     rows.write_record(HEADER)?;
     for partner in &report.partners {
         if partner.claims.is_empty() {
-            rows.write_record(row(partner, None, None))?;
+            rows.write_record(row(partner, None, None, None))?;
         }
         for claim in &partner.claims {
-            if claim.endpoints.is_empty() {
-                rows.write_record(row(partner, Some(claim), None))?;
+            if claim.endpoints.is_empty() && claim.probes.is_empty() {
+                rows.write_record(row(partner, Some(claim), None, None))?;
             }
             for endpoint in &claim.endpoints {
-                rows.write_record(row(partner, Some(claim), Some(endpoint)))?;
+                rows.write_record(row(partner, Some(claim), Some(endpoint), None))?;
+            }
+            for probe in &claim.probes {
+                rows.write_record(row(partner, Some(claim), None, Some(probe)))?;
             }
         }
     }
@@ -58,7 +65,8 @@ fn row(
     partner: &PartnerReport,
     claim: Option<&ClaimReport>,
     endpoint: Option<&EndpointReport>,
-) -> [String; 21] {
+    probe: Option<&ProbeReport>,
+) -> [String; 25] {
     let tls = endpoint.and_then(|endpoint| endpoint.tls.as_ref());
     let [findings, obstacles] = ids(claim, endpoint);
     let state = claim.map_or(partner.state, |claim| claim.state);
@@ -85,6 +93,10 @@ fn row(
         findings,
         obstacles,
         told(banner),
+        told(probe.map(|probe| probe.kind)),
+        told(probe.map(|probe| &probe.target)),
+        told(probe.map(|probe| probe.outcome)),
+        told(probe.and_then(|probe| probe.reply.as_deref())),
     ]
     .map(|cell| harmless(&cell))
 }

@@ -1,6 +1,6 @@
 //! One test case a claim, for CI: violated is a failure, unknown an error, so that neither is green.
 
-use super::{Details, Style, words};
+use super::{Details, Style, probes, words};
 use crate::model::report::{ClaimReport, EndpointReport, PartnerReport, Report};
 use crate::model::state::State;
 use jiff::Timestamp;
@@ -71,6 +71,7 @@ fn output(
             lines.extend(said.iter().map(|line| format!("  {}", words::clean(line))));
         }
     }
+    lines.extend(claim.probes.iter().map(probes::told));
     lines
 }
 

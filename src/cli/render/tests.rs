@@ -3,7 +3,10 @@ mod fixtures;
 use super::*;
 use crate::model::report::TlsReport;
 use crate::model::requirement::TlsVersion;
-use fixtures::{all_good, at, expires_soon, hostile, nxdomain, run, times_out, two_mx_one_expired};
+use fixtures::{
+    all_good, at, expires_soon, hostile, nxdomain, refuses_nothing, run, times_out,
+    two_mx_one_expired,
+};
 use serde_json::{Value, json};
 
 const PLAIN: Style = Style { colour: false, width: None, verbose: false };
@@ -235,12 +238,28 @@ fn colour_only_repeats_what_the_words_say() {
 fn several_claims_of_one_partner_are_told_apart() {
     let mut partner = two_mx_one_expired();
     partner.claims.insert(0, all_good().claims.remove(0));
+    partner.claims.push(refuses_nothing());
     let text = written(vec![partner], Format::Text, PLAIN);
-    let told: Vec<_> = text.lines().filter(|line| line.contains(" — ")).collect();
+    // Findings and endpoints are asserted elsewhere.
+    let told: Vec<_> = text
+        .lines()
+        .filter(|line| {
+            [" — ", "  inbound/", "  outbound/", "probe ", "control ", "plaintext "]
+                .iter()
+                .any(|mark| line.contains(mark))
+        })
+        .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    example.org: violated — 1 of 2 claims violated: outbound/receiver-offers: 2 of 3 endpoints fall short: certificate expired
-      outbound/receiver-offers: ✓ compliant — 2 of 2 endpoints do what is required (level name, TLS 1.2 or newer)
-      outbound/receiver-offers: ✗ violated — 2 of 3 endpoints fall short: certificate expired (level name, TLS 1.2 or newer)
+    example.org: violated — 2 of 3 claims violated: outbound/receiver-offers: 2 of 3 endpoints fall short: certificate expired
+      ✗ violated   outbound/receiver-offers   2 of 3 endpoints fall short: certificate expired
+      ✗ violated   inbound/receiver-enforces  mx.contoso.test took the envelope in clear
+      ✓ compliant  outbound/receiver-offers   2 of 2 endpoints do what is required
+      outbound/receiver-offers: ✗ violated (level name, TLS 1.2 or newer)
+      inbound/receiver-enforces: ✗ violated (level name, TLS 1.2 or newer)
+        probe      at                               outcome   phase  reply
+        control    mx.contoso.test [192.0.2.25]:25  accepted  rcpt   250 2.1.5 Ok
+        plaintext  mx.contoso.test [192.0.2.25]:25  accepted  rcpt   250 2.1.5 Ok
+      outbound/receiver-offers: ✓ compliant (level name, TLS 1.2 or newer)
     ");
 }
 
@@ -253,16 +272,16 @@ fn no_target_is_said_to_be_none() {
 fn csv_has_a_row_an_endpoint_and_no_formula() {
     let rows = written(everything(), Format::Csv, PLAIN);
     insta::assert_snapshot!(rows, @r"
-    partner,claim,state,level,mx,preference,address,port,endpoint_state,channel,starttls,tls_version,cipher_suite,group,trust,validity,name,not_after,findings,obstacles,banner
-    good.test,outbound/receiver-offers,compliant,name,mx.good.test,10,192.0.2.10,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-03-13T23:59:59Z,,,220 mx.good.test ESMTP
-    good.test,outbound/receiver-offers,compliant,name,mx.good.test,10,2001:db8::10,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-03-13T23:59:59Z,,,220 mx.good.test ESMTP
-    slow.test,outbound/receiver-offers,unknown,name,mx.slow.test,10,192.0.2.3,25,unknown,none,unknown,,,,,,,,,connect-timeout,
-    example.org,outbound/receiver-offers,violated,name,mx1.example.org,10,192.0.2.1,25,violated,encrypted,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,expired,match,2026-01-01T00:00:00Z,cert-expired dns-insecure,,220 mx1.example.org ESMTP
-    example.org,outbound/receiver-offers,violated,name,mx1.example.org,10,2001:db8::1,25,violated,encrypted,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,expired,match,2026-01-01T00:00:00Z,cert-expired dns-insecure,,220 mx1.example.org ESMTP
-    example.org,outbound/receiver-offers,violated,name,mx2.example.org,20,192.0.2.2,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-03-13T23:59:59Z,dns-insecure,,220 mx2.example.org ESMTP
-    evil.test,outbound/receiver-offers,violated,name,mx.evil.test,10,192.0.2.66,2525,violated,plain,not-offered,,,,,,,,starttls-not-offered,,'=cmd|' /C calc'!A0 \x1b[31m<b>&\x00\u{fffe}\u{202e} two\r\nlines
-    gone.test,outbound/receiver-offers,unknown,name,,,,,,,,,,,,,,,,nxdomain,
-    soon.test,outbound/receiver-offers,compliant,name,mx.soon.test,10,192.0.2.11,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-02-13T11:00:00Z,cert-expires-soon,,220 mx.soon.test ESMTP
+    partner,claim,state,level,mx,preference,address,port,endpoint_state,channel,starttls,tls_version,cipher_suite,group,trust,validity,name,not_after,findings,obstacles,banner,probe,probe_target,probe_outcome,probe_reply
+    good.test,outbound/receiver-offers,compliant,name,mx.good.test,10,192.0.2.10,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-03-13T23:59:59Z,,,220 mx.good.test ESMTP,,,,
+    good.test,outbound/receiver-offers,compliant,name,mx.good.test,10,2001:db8::10,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-03-13T23:59:59Z,,,220 mx.good.test ESMTP,,,,
+    slow.test,outbound/receiver-offers,unknown,name,mx.slow.test,10,192.0.2.3,25,unknown,none,unknown,,,,,,,,,connect-timeout,,,,,
+    example.org,outbound/receiver-offers,violated,name,mx1.example.org,10,192.0.2.1,25,violated,encrypted,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,expired,match,2026-01-01T00:00:00Z,cert-expired dns-insecure,,220 mx1.example.org ESMTP,,,,
+    example.org,outbound/receiver-offers,violated,name,mx1.example.org,10,2001:db8::1,25,violated,encrypted,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,expired,match,2026-01-01T00:00:00Z,cert-expired dns-insecure,,220 mx1.example.org ESMTP,,,,
+    example.org,outbound/receiver-offers,violated,name,mx2.example.org,20,192.0.2.2,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-03-13T23:59:59Z,dns-insecure,,220 mx2.example.org ESMTP,,,,
+    evil.test,outbound/receiver-offers,violated,name,mx.evil.test,10,192.0.2.66,2525,violated,plain,not-offered,,,,,,,,starttls-not-offered,,'=cmd|' /C calc'!A0 \x1b[31m<b>&\x00\u{fffe}\u{202e} two\r\nlines,,,,
+    gone.test,outbound/receiver-offers,unknown,name,,,,,,,,,,,,,,,,nxdomain,,,,,
+    soon.test,outbound/receiver-offers,compliant,name,mx.soon.test,10,192.0.2.11,25,compliant,matched,offered,TLSv1.3,TLS_AES_256_GCM_SHA384,X25519MLKEM768,ok,ok,match,2026-02-13T11:00:00Z,cert-expires-soon,,220 mx.soon.test ESMTP,,,,
     ");
 }
 

@@ -1,11 +1,12 @@
 //! For people.
 //!
 //! 1. The answer.
-//! 2. Each partner, worst first; each of its claims: the endpoints, then the findings, then the obstacles.
-//! 3. With `--verbose`: what each endpoint said and showed.
+//! 2. Each partner, worst first; where it has several claims their matrix, one sentence each.
+//! 3. Each claim: the endpoints, the probes, the findings, the obstacles.
+//! 4. With `--verbose`: what each endpoint said and showed.
 
 use super::layout::Page;
-use super::{Details, Style, detail, endpoints, words};
+use super::{Details, Style, detail, endpoints, probes, words};
 use crate::model::finding::Finding;
 use crate::model::obstacle::Obstacle;
 use crate::model::report::{ClaimReport, PartnerReport, Report};
@@ -48,14 +49,17 @@ fn answer(style: Style, partner: &PartnerReport) -> String {
 fn partner(page: &mut Page, partner: &PartnerReport, details: &[Details]) {
     page.blank();
     let alone = partner.claims.len() == 1;
-    for one in &partner.claims {
+    let claims = words::worst_claims_first(partner);
+    if !alone {
+        probes::matrix(page, 2, &claims);
+    }
+    for one in claims {
         let indent = if alone {
             2
         } else {
-            let ClaimReport { claim, state, summary, requirement, .. } = one;
+            let ClaimReport { claim, state, requirement, .. } = one;
             let state = page.style().marked(*state);
-            let (summary, level) = (words::clean(summary), words::level(requirement));
-            page.line(2, &format!("{claim}: {state} — {summary} ({level})"));
+            page.line(2, &format!("{claim}: {state} ({})", words::level(requirement)));
             page.blank();
             4
         };
@@ -71,6 +75,7 @@ fn partner(page: &mut Page, partner: &PartnerReport, details: &[Details]) {
 fn claim(page: &mut Page, indent: usize, claim: &ClaimReport) {
     required(page, indent, &claim.requirement);
     endpoints::write(page, indent, &claim.endpoints);
+    probes::write(page, indent, &claim.probes);
     findings(page, indent, &claim.findings);
     obstacles(page, indent, &claim.obstacles);
 }

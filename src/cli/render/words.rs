@@ -2,7 +2,9 @@
 
 use crate::model::finding::Finding;
 use crate::model::obstacle::Obstacle;
-use crate::model::report::{CertificateReport, EndpointReport, PartnerReport, Report};
+use crate::model::report::{
+    CertificateReport, ClaimReport, EndpointReport, PartnerReport, Report, Subjects,
+};
 use crate::model::requirement::{MinVersion, Requirement};
 use crate::model::session::Endpoint;
 use crate::model::state::State;
@@ -43,10 +45,14 @@ pub(super) fn counts(report: &Report) -> String {
             count => Some(format!("{count} {state}")),
         })
         .collect();
+    let noun = match report.subjects {
+        Subjects::Partners => "partner",
+        Subjects::Targets => "target",
+    };
     match report.partners.len() {
-        0 => "0 targets: nothing was looked at".to_owned(),
-        1 => format!("1 target: {}", told.join(", ")),
-        all => format!("{all} targets: {}", told.join(", ")),
+        0 => format!("0 {noun}s: nothing was looked at"),
+        1 => format!("1 {noun}: {}", told.join(", ")),
+        all => format!("{all} {noun}s: {}", told.join(", ")),
     }
 }
 
@@ -71,6 +77,13 @@ pub(super) fn worst_first(report: &Report) -> Vec<&PartnerReport> {
     let mut partners: Vec<_> = report.partners.iter().collect();
     partners.sort_by_key(|partner| Reverse(partner.state));
     partners
+}
+
+/// The claims of a partner, worst first; the order of the contract otherwise.
+pub(super) fn worst_claims_first(partner: &PartnerReport) -> Vec<&ClaimReport> {
+    let mut claims: Vec<_> = partner.claims.iter().collect();
+    claims.sort_by_key(|claim| Reverse(claim.state));
+    claims
 }
 
 /// A finding in one paragraph.

@@ -1,14 +1,16 @@
 //! Reports made by hand: each field told stands for something a format must say.
 
-use crate::model::claim::Claim;
+use crate::model::claim::{Claim, Direction, Statement};
+use crate::model::enforcement::AttemptKind;
 use crate::model::finding::{Finding, FindingId, Severity};
 use crate::model::obstacle::{Obstacle, ObstacleId};
 use crate::model::report::{
     CertificateReport, Channel, ClaimReport, DaneReport, DaneState, EndpointReport, FORMAT,
-    NameMatch, PartnerReport, Report, Revocation, StartTlsState, TlsReport, Tool, Trust, Validity,
+    NameMatch, Outcome, PartnerReport, ProbeKind, ProbeReport, Report, Revocation, StartTlsState,
+    Subjects, TlsReport, Tool, Trust, Validity,
 };
 use crate::model::requirement::{Level, Requirement, TlsVersion};
-use crate::model::session::SeenBy;
+use crate::model::session::{Phase, SeenBy};
 use crate::model::state::State;
 use crate::wire::smtp::{Capabilities, Reply};
 use jiff::Timestamp;
@@ -24,6 +26,7 @@ pub(super) fn run(partners: Vec<PartnerReport>) -> Report {
         tool: Tool { name: "mxwarden", version: "0.1.0" },
         started_at: at("2026-01-31T12:00:00Z"),
         finished_at: at("2026-01-31T12:00:02Z"),
+        subjects: Subjects::Targets,
         state: State::worst(partners.iter().map(|partner| partner.state)),
         partners,
     }
@@ -42,6 +45,7 @@ fn claim(state: State, summary: &str, endpoints: Vec<EndpointReport>) -> ClaimRe
         findings: Vec::new(),
         obstacles: Vec::new(),
         endpoints,
+        probes: Vec::new(),
         proven_at: (state != State::Unknown).then(|| at("2026-01-31T12:00:02Z")),
         evidence: "sha256:0123abcd".to_owned(),
     }
@@ -243,4 +247,25 @@ pub(super) fn nxdomain() -> PartnerReport {
     claim.obstacles =
         vec![Obstacle::new(ObstacleId::Nxdomain, "gone.test", "NXDOMAIN from 127.0.0.1:53")];
     partner("gone.test", claim)
+}
+
+/// An MX of ours that takes mail in clear, as the partner would send it.
+pub(super) fn refuses_nothing() -> ClaimReport {
+    let probe = |kind, outcome, reply: &str| ProbeReport {
+        kind: ProbeKind::Attempt(kind),
+        target: "mx.contoso.test [192.0.2.25]:25".to_owned(),
+        outcome,
+        phase: Phase::Rcpt,
+        reply: Some(reply.to_owned()),
+        class: None,
+    };
+    let mut refuses_nothing =
+        claim(State::Violated, "mx.contoso.test took the envelope in clear", Vec::new());
+    refuses_nothing.claim =
+        Claim { direction: Direction::Inbound, statement: Statement::ReceiverEnforces };
+    refuses_nothing.probes = vec![
+        probe(AttemptKind::Control, Outcome::Accepted, "250 2.1.5 Ok"),
+        probe(AttemptKind::Plaintext, Outcome::Accepted, "250 2.1.5 Ok"),
+    ];
+    refuses_nothing
 }
