@@ -22,7 +22,7 @@ use super::{
 };
 use crate::model::{
     report::{NameMatch, Revocation, Trust, Validity},
-    roots::Roots,
+    roots::{Root, Roots},
     session::Der,
 };
 use crate::wire::{
@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use rustls_pki_types::{
     CertificateDer, Der as RawDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage};
 
 /// Longer chains are nobody's, and each instant costs a search for a path.
@@ -43,10 +43,10 @@ const MOST_INSTANTS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// The certificates that could be read, in the order sent, leaf first.
-    pub certificates: Vec<Certificate>,
+    pub certificates: Vec<Arc<Certificate>>,
     /// Those of them that lead to the root, or as far as they lead, leaf first: what was sent beside
     /// them (roots, cross-signed copies, strangers) bears on nothing.
-    pub path: Vec<Certificate>,
+    pub path: Vec<Arc<Certificate>>,
     /// Whether it ends at a trusted root.
     pub trust: Trust,
     /// In words, where it does not.
@@ -54,7 +54,7 @@ pub struct Verdict {
     /// Whether `now` lies within its dates.
     pub validity: Validity,
     /// Which certificate's dates decide that, where `now` is outside.
-    pub out_of_date: Option<Certificate>,
+    pub out_of_date: Option<Arc<Certificate>>,
     /// What the stapled OCSP response says.
     pub revocation: Revocation,
 }
@@ -62,7 +62,7 @@ pub struct Verdict {
 impl Verdict {
     /// The leaf, where it could be read.
     pub fn leaf(&self) -> Option<&Certificate> {
-        self.certificates.first()
+        self.certificates.first().map(AsRef::as_ref)
     }
 
     /// Whether one of the leaf's names meets one of the required.
@@ -78,8 +78,9 @@ impl Verdict {
 
 /// Judges a chain as sent, leaf first, with what was stapled to it.
 pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp) -> Verdict {
-    let read = |der: &Der| Certificate::parse(&der.0).ok();
-    let Some((leaf_der, leaf)) = chain.first().and_then(|der| Some((der, read(der)?))) else {
+    let read = |der: &Der| Certificate::parse(&der.0).ok().map(Arc::new);
+    let read: Vec<Option<Arc<Certificate>>> = chain.iter().map(read).collect();
+    let (Some(leaf_der), Some(Some(leaf))) = (chain.first(), read.first()) else {
         let trust = if chain.is_empty() { Trust::None } else { Trust::Invalid };
         return Verdict {
             certificates: Vec::new(),
@@ -91,9 +92,7 @@ pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp
             revocation: Revocation::NotChecked,
         };
     };
-    let mut certificates = vec![leaf.clone()];
-    certificates.extend(chain.iter().skip(1).filter_map(read));
-    let search = Search { chain, certificates: &certificates, leaf: &leaf, roots, now };
+    let search = Search { chain, read: &read, leaf, roots, now };
     let Path { path, mut trust, mut trust_detail } = search.path();
     let out_of_date = path.iter().find(|one| dates(one, now) != Validity::Ok).cloned();
     let validity = out_of_date.as_ref().map_or(Validity::Ok, |one| dates(one, now));
@@ -105,12 +104,13 @@ pub fn judge(chain: &[Der], stapled: Option<&Der>, roots: &Roots, now: Timestamp
         trust = Trust::Revoked;
         trust_detail = format!("the stapled OCSP response says that {} is revoked", leaf.subject);
     }
+    let certificates = read.into_iter().flatten().collect();
     Verdict { certificates, path, trust, trust_detail, validity, out_of_date, revocation }
 }
 
 /// The way from a leaf to a root, or as far as it goes.
 struct Path {
-    path: Vec<Certificate>,
+    path: Vec<Arc<Certificate>>,
     trust: Trust,
     trust_detail: String,
 }
@@ -118,8 +118,9 @@ struct Path {
 /// One chain on its way to a root.
 struct Search<'a> {
     chain: &'a [Der],
-    certificates: &'a [Certificate],
-    leaf: &'a Certificate,
+    /// What could be read of each, in the same order.
+    read: &'a [Option<Arc<Certificate>>],
+    leaf: &'a Arc<Certificate>,
     roots: &'a Roots,
     now: Timestamp,
 }
@@ -137,12 +138,13 @@ impl Search<'_> {
         }
         let trail = Trail::follow(self.chain, self.roots);
         let (trust, trust_detail) = self.name_failure(&last, &trail);
-        Path { path: trail.certificates(), trust, trust_detail }
+        let path = trail.certificates().into_iter().map(Arc::new).collect();
+        Path { path, trust, trust_detail }
     }
 
     /// `now`, then every instant at which certificates may begin to be in date together.
     fn instants(&self) -> Vec<Timestamp> {
-        let begins = self.certificates.iter().map(|certificate| certificate.not_before);
+        let begins = self.read.iter().flatten().map(|certificate| certificate.not_before);
         let mut instants = vec![self.now];
         for begin in begins.take(MOST_INSTANTS) {
             if !instants.contains(&begin) {
@@ -158,19 +160,21 @@ impl Search<'_> {
         instant: Timestamp,
         algorithms: &[&dyn SignatureVerificationAlgorithm],
         usage: impl ExtendedKeyUsageValidator,
-    ) -> Result<Vec<Certificate>, Error> {
-        let [leaf, others @ ..] = self.chain else { return Err(Error::UnknownIssuer) };
-        let leaf = CertificateDer::from(leaf.0.as_slice());
-        let others: Vec<_> =
-            others.iter().map(|der| CertificateDer::from(der.0.as_slice())).collect();
-        let anchors: Vec<TrustAnchor<'_>> = anchors(self.roots);
-        let leaf = EndEntityCert::try_from(&leaf)?;
+    ) -> Result<Vec<Arc<Certificate>>, Error> {
+        let sent: Vec<CertificateDer<'_>> =
+            self.chain.iter().map(|der| CertificateDer::from(der.0.as_slice())).collect();
+        let [leaf, others @ ..] = sent.as_slice() else { return Err(Error::UnknownIssuer) };
+        let anchors = anchors(self.roots, &sent);
+        let leaf = EndEntityCert::try_from(leaf)?;
         let instant = unix(instant);
         let found =
-            leaf.verify_for_usage(algorithms, &anchors, &others, instant, usage, None, None)?;
-        let mut path = vec![self.leaf.clone()];
-        let issuers = found.intermediate_certificates();
-        path.extend(issuers.filter_map(|issuer| Certificate::parse(&issuer.der()).ok()));
+            leaf.verify_for_usage(algorithms, &anchors, others, instant, usage, None, None)?;
+        let mut path = vec![Arc::clone(self.leaf)];
+        let read_as = |issuer: &[u8]| {
+            let at = self.chain.iter().position(|der| der.0 == issuer)?;
+            self.read.get(at)?.clone()
+        };
+        path.extend(found.intermediate_certificates().filter_map(|one| read_as(&one.der())));
         Ok(path)
     }
 
@@ -193,7 +197,7 @@ impl Search<'_> {
                 let with = trail.top().map_or("", |top| top.signature.name.as_str());
                 (Trust::Invalid, format!("the signature of `{issuer}` cannot be checked ({with})"))
             }
-            End::SelfSigned if trail.top() == Some(self.leaf) => {
+            End::SelfSigned if trail.top() == Some(self.leaf.as_ref()) => {
                 (Trust::SelfSigned, "the certificate is signed by itself".to_owned())
             }
             End::SelfSigned | End::Unknown => {
@@ -256,10 +260,16 @@ impl ExtendedKeyUsageValidator for AnyUsage {
     }
 }
 
-pub(super) fn anchors(roots: &Roots) -> Vec<TrustAnchor<'_>> {
+/// The roots that a certificate names as its issuer: path validation looks at no others, and to hand it all
+/// of them costs as much as reading a certificate.
+fn anchors<'a>(roots: &'a Roots, sent: &[CertificateDer<'_>]) -> Vec<TrustAnchor<'a>> {
+    let read: Vec<EndEntityCert<'_>> =
+        sent.iter().filter_map(|der| EndEntityCert::try_from(der).ok()).collect();
+    let is_named = |root: &&Root| read.iter().any(|one| one.issuer() == root.subject);
     roots
         .anchors
         .iter()
+        .filter(is_named)
         .map(|root| TrustAnchor {
             subject: RawDer::from_slice(&root.subject),
             subject_public_key_info: RawDer::from_slice(&root.spki),

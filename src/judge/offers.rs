@@ -85,7 +85,7 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
         waived: &waived,
         quorum: rules.quorum,
     });
-    let endpoints: Vec<EndpointReport> = looks.iter().map(|look| look.report.clone()).collect();
+    let endpoints: Vec<EndpointReport> = looks.into_iter().map(|look| look.report).collect();
     let first_obstacle = obstacles.first().cloned();
     let remarks = Remarks { summary, findings, obstacles, endpoints, ..Remarks::default() };
     match (worst, proof) {

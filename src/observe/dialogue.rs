@@ -68,7 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         loop {
             let mut input = self.unread.as_slice();
             let outcome = self.reader.take_from(&mut input);
-            self.unread = input.to_vec();
+            let used = self.unread.len() - input.len();
+            self.unread.drain(..used);
             match outcome {
                 Ok(Some(reply)) => {
                     log.server(&reply);
@@ -82,15 +83,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                     return Err(ending(phase, error.to_string()));
                 }
             }
-            let mut chunk = Vec::with_capacity(CHUNK);
-            match self.io.read_buf(&mut chunk).await {
+            // Nothing is unread where a reply is not whole yet; the room is made once.
+            self.unread.reserve(CHUNK);
+            match self.io.read_buf(&mut self.unread).await {
                 Ok(0) => {
                     if let Some(partial) = self.reader.unfinished() {
                         log.note(&format!("the peer closed within a line: {partial}"));
                     }
                     return Err(Ending::Lost(phase, Lost::Eof));
                 }
-                Ok(_) => self.unread = chunk,
+                Ok(_) => {}
                 Err(error) => return Err(ended(&error, phase)),
             }
         }

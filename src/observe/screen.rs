@@ -2,7 +2,7 @@
 //!
 //! 1. Bytes behind the 220 to STARTTLS that are no TLS record are set aside: they are evidence of
 //!    an injection (CVE-2011-0411 and its kin), and the handshake is tried all the same.
-//! 2. From the first record header on, everything passes.
+//! 2. From the first record header on, everything passes: from a peer that begins with it, untouched.
 //! 3. More than a few kilobytes without a record header, and the peer speaks no TLS.
 //!
 //! Invariant: what is set aside is bounded, and never reaches the TLS library.
@@ -75,18 +75,22 @@ impl<S> Screen<S> {
         }
     }
 
+    /// Whether TLS begins with the first octet that came, as it does with nearly everybody.
+    fn begins_with(&self, chunk: &[u8]) -> bool {
+        chunk.get(..3).is_some_and(is_header) && self.aside.with(|aside| aside.is_empty())
+    }
+
     /// Takes in `chunk`: what stands before the first record header is set aside, the rest passes.
     fn look(&mut self, chunk: &[u8]) {
-        let header = |window: &[u8]| matches!(window, [0x14..=0x17, 3, 0..=4]);
         let limit = self.limit;
         let aside = self.aside.clone();
         aside.with(|aside| {
             // A header may begin in the last two bytes of the chunk before.
             let from = aside.len().saturating_sub(2);
             aside.extend_from_slice(chunk);
-            let found = aside.get(from..).and_then(|new| new.windows(3).position(header));
-            if let Some(at) = found {
-                self.pass = aside.split_off(from + at);
+            let found = aside.get(from..).and_then(|new| new.windows(3).position(is_header));
+            if let Some(at) = found.map(|at| from + at).filter(|at| *at <= limit) {
+                self.pass = aside.split_off(at);
                 self.state = State::Passing;
             } else if aside.len() > limit {
                 aside.truncate(limit);
@@ -94,6 +98,11 @@ impl<S> Screen<S> {
             }
         });
     }
+}
+
+/// Whether a record begins so: its type, and a version that begins with 3.
+fn is_header(octets: &[u8]) -> bool {
+    matches!(octets, [0x14..=0x17, 3, 0..=4])
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Screen<S> {
@@ -121,13 +130,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Screen<S> {
                     )));
                 }
                 State::Looking => {
-                    let mut chunk = [0; 1024];
-                    let mut read = ReadBuf::new(&mut chunk);
-                    ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
-                    if read.filled().is_empty() {
+                    let before = buf.filled().len();
+                    ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+                    let chunk = buf.filled().get(before..).unwrap_or_default();
+                    if chunk.is_empty() {
                         return Poll::Ready(Ok(()));
                     }
-                    self.look(read.filled());
+                    if self.begins_with(chunk) {
+                        self.state = State::Passing;
+                        return Poll::Ready(Ok(()));
+                    }
+                    self.look(chunk);
+                    buf.set_filled(before);
                 }
             }
         }
@@ -141,6 +155,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Screen<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    /// Without it rustls's last flight would go out record by record, each with a call and a packet of its own.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -193,6 +220,9 @@ mod tests {
             (vec![], Some("500 no TLS here\\r\\n"), true)
         );
         let (passed, _, refused) = screen(b"", &[&[b'x'; 200]]).await;
+        assert_eq!((passed, refused), (vec![], true));
+        // Too late is too late, in however few reads it comes.
+        let (passed, _, refused) = screen(b"", &[&[&[b'x'; 200], record].concat()]).await;
         assert_eq!((passed, refused), (vec![], true));
         // Everything passes once TLS has begun, whatever it looks like.
         let late = [record, b"NOOP\r\n"].concat();

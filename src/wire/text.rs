@@ -10,8 +10,10 @@ use std::fmt::Write as _;
 pub fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            push_printable(&mut out, character);
+        if chunk.valid().bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            out.push_str(chunk.valid());
+        } else {
+            chunk.valid().chars().for_each(|character| push_printable(&mut out, character));
         }
         for byte in chunk.invalid() {
             // Writing to a String cannot fail.
@@ -25,6 +27,9 @@ pub fn printable(bytes: &[u8]) -> String {
 pub fn printable_within(bytes: &[u8], limit: usize) -> String {
     // A character takes at most four bytes, so this never cuts more than the limit asks for.
     let text = printable(bytes.get(..limit.saturating_mul(4)).unwrap_or(bytes));
+    if text.len() <= limit {
+        return text;
+    }
     let mut cut: String = text.chars().take(limit).collect();
     if cut.len() < text.len() {
         cut.push('…');

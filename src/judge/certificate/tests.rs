@@ -47,7 +47,7 @@ pub(in crate::judge) fn fixture(name: &str) -> Vec<Der> {
 fn told(verdict: &Verdict) -> String {
     let name = verdict.name(&[HOST.parse().unwrap()]);
     let whose = match &verdict.out_of_date {
-        Some(other) if Some(other) != verdict.leaf() => format!("({})", other.subject),
+        Some(other) if Some(other.as_ref()) != verdict.leaf() => format!("({})", other.subject),
         _ => String::new(),
     };
     let (trust, validity) = (verdict.trust.as_str(), verdict.validity.as_str());

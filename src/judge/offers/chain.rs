@@ -262,7 +262,8 @@ pub(super) fn is_good(verdict: &Verdict) -> bool {
 /// The path without a root that was sent along.
 fn below_root(verdict: &Verdict) -> impl Iterator<Item = &Certificate> {
     let is_below = |(at, certificate): &(usize, &Certificate)| *at == 0 || !certificate.self_issued;
-    verdict.path.iter().enumerate().filter(is_below).map(|(_, certificate)| certificate)
+    let path = verdict.path.iter().map(AsRef::as_ref);
+    path.enumerate().filter(is_below).map(|(_, certificate)| certificate)
 }
 
 /// What a certificate says of itself is not what anybody relies on.

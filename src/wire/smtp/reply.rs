@@ -122,6 +122,9 @@ impl ReplyError {
     }
 }
 
+/// Room made for a line at once; longer ones make more.
+const USUAL_LINE: usize = 128;
+
 /// Gathers one reply after another.
 #[derive(Debug)]
 pub struct ReplyReader {
@@ -147,6 +150,9 @@ impl ReplyReader {
                 return Err(ReplyError::ReplyTooLong { limit: self.limits.reply });
             }
             if byte != b'\n' {
+                if self.line.is_empty() {
+                    self.line.reserve(USUAL_LINE);
+                }
                 self.line.push(byte);
                 if self.line.len() >= self.limits.line {
                     return Err(ReplyError::LineTooLong {
