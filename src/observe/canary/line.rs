@@ -8,12 +8,17 @@ use super::{
 };
 use crate::wire::smtp::Reply;
 use std::{io, time::Duration};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
 
 /// Octets asked of the stream at a time.
 const CHUNK: usize = 4 << 10;
 /// How long the words a sender left behind are read for, when ours could not be written.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
+/// How long a last reply may take to go out.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// One end of a conversation.
 #[derive(Debug)]
@@ -111,6 +116,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         };
         // Nothing is left to learn here.
         let _ = patience.until(closing).await;
+    }
+
+    /// Says one last thing and ends our side, if the sender takes it at once: there is no time left to wait. Says
+    /// whether it could be said.
+    pub(super) async fn farewell(&mut self, reply: &Reply) -> bool {
+        let text = reply.to_wire();
+        let saying = async {
+            self.io.write_all(text.as_bytes()).await?;
+            self.io.shutdown().await
+        };
+        matches!(timeout(FAREWELL_WITHIN, saying).await, Ok(Ok(())))
     }
 
     async fn last_words(&mut self, error: io::Error) -> io::Error {

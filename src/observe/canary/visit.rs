@@ -9,10 +9,19 @@ use crate::model::{
 use crate::observe::dialogue::Transcript;
 use crate::wire::{
     name::Host,
-    smtp::{Command, Reply},
+    smtp::{Command, Envelope, Reply},
 };
 use core::net::SocketAddr;
 use jiff::Timestamp;
+
+/// What a conversation goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Nothing.
+    Clear,
+    /// A handshake that both sides finished.
+    Tls,
+}
 
 /// Who came to whom.
 #[derive(Debug, Clone)]
@@ -89,9 +98,9 @@ impl Visit {
         self.log.note(text);
     }
 
-    /// What a sender said in clear where it should have spoken TLS, or nothing at all. Nobody answers it; but an
+    /// What a sender said that nobody answers: in clear where it should have spoken TLS, or before it went. An
     /// envelope that was sent in clear was sent. Says whether QUIT is among it.
-    pub(super) fn overhear(&mut self, octets: &[u8]) -> bool {
+    pub(super) fn overhear(&mut self, octets: &[u8], over: Over) -> bool {
         let mut has_quit = false;
         for line in octets.split(|byte| *byte == b'\n') {
             let line = line.trim_ascii_end();
@@ -100,12 +109,7 @@ impl Visit {
             }
             self.client(line);
             match Command::parse(line) {
-                Command::Mail(envelope) => {
-                    if let Some(path) = envelope.path {
-                        self.mail(path);
-                        self.session.is_mail_in_clear = true;
-                    }
-                }
+                Command::Mail(Envelope { path: Some(path), .. }) => self.mail(path, over),
                 Command::Quit => has_quit = true,
                 _ => {}
             }
@@ -114,8 +118,9 @@ impl Visit {
     }
 
     /// An envelope sender was named. The first counts; but a call-out must not hide what comes behind it.
-    pub(super) fn mail(&mut self, path: String) {
+    pub(super) fn mail(&mut self, path: String, over: Over) {
         self.reach(Phase::Mail);
+        self.session.is_mail_in_clear |= over == Over::Clear;
         let from = &mut self.session.mail_from;
         if from.as_deref().unwrap_or_default().is_empty() {
             *from = Some(path);
