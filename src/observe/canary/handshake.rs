@@ -134,7 +134,7 @@ where
     let mut read = None;
     loop {
         // Read again only where a record more is whole: a sender that drips octets costs no more than another.
-        let records = whole_records(line.unread());
+        let (records, _) = whole_records(line.unread(), |_| true);
         if !line.unread().is_empty() && read != Some(records) {
             read = Some(records);
             match ClientHello::parse_records(line.unread()) {
@@ -148,14 +148,15 @@ where
     }
 }
 
-fn whole_records(octets: &[u8]) -> usize {
+/// The records of this kind that stand whole at the beginning, and their octets.
+fn whole_records(octets: &[u8], is_wanted: impl Fn(u8) -> bool) -> (usize, usize) {
     let (mut rest, mut count) = (octets, 0);
-    while let Some(([_, _, _, high, low], behind)) = rest.split_first_chunk::<5>() {
+    while let Some(([kind, _, _, high, low], behind)) = rest.split_first_chunk::<5>() {
         let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some(behind) = behind.get(length..) else { break };
+        let Some(behind) = behind.get(length..).filter(|_| is_wanted(*kind)) else { break };
         (rest, count) = (behind, count + 1);
     }
-    count
+    (count, octets.len() - rest.len())
 }
 
 /// `starttls-broken`: one fatal alert, and the sender closes, or does not.
@@ -165,7 +166,8 @@ where
 {
     // An alert instead of a hello stays where the aftermath finds it.
     if visit.session.client_hello.is_some() {
-        let octets = line.unread().len();
+        // What came behind the hello is for the aftermath as well.
+        let (_, octets) = whole_records(line.unread(), |kind| kind == 22);
         line.take(octets);
         if let Err(halt) = line.write(&HANDSHAKE_FAILURE).await {
             return halted(halt, visit);
