@@ -139,7 +139,7 @@ impl CanaryCa {
             Personality::SelfSigned => {
                 vec![params.self_signed(&key).map_err(CanaryError::Make)?.der().clone()]
             }
-            // The root goes along here, so that what is wrong is that nobody trusts it, not that it is missing.
+            // The root goes along, as with all the others: what is wrong is that nobody trusts it, not that it is missing.
             Personality::UnknownCa => self.stranger.issue(params, &key)?,
             Personality::DaneMismatch
             | Personality::Expired
