@@ -21,7 +21,7 @@
 //! | [`wire`] | bytes in, values out: names, replies, certificates, hellos; no I/O, no clock | – |
 //! | [`model`] | our nouns: requirement, target, session, evidence, finding, obstacle, judgement, report | `wire` |
 //! | [`judge`] | evidence + requirement + now → state; pure and total | `wire` `model` |
-//! | [`observe`] | looks at the world: DNS, SMTP, TLS; the only module that touches the network | `wire` `model` |
+//! | [`observe`] | looks at the world: DNS, SMTP, TLS, and as canaries lets it come; the only module that touches the network | `wire` `model` |
 //! | [`daemon`] | ties the verbs together: one look, judged | all but `cli` `lab` |
 //! | [`lab`] | DNS, SMTP peers and a CA in this process, for `demo` and tests | `wire` `model` |
 //! | [`cli`] | commands, and how they speak | all |

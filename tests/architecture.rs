@@ -50,17 +50,20 @@ const TABLE: &[Row] = &[
     Row {
         module: "observe",
         ours: &["wire", "model"],
-        // rsa verifies with the keys below 2048 bits that aws-lc refuses.
+        // rsa verifies with the keys below 2048 bits that aws-lc refuses; rcgen makes the canaries' certificates.
         crates: &[
             "aws_lc_rs",
             "governor",
             "hickory_net",
             "hickory_resolver",
+            "ipnet",
+            "rcgen",
             "rsa",
             "rustls",
             "sha2",
             "tokio",
             "tokio_rustls",
+            "tokio_util",
             "webpki",
             "webpki_roots",
         ],

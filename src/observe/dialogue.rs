@@ -132,11 +132,21 @@ pub(super) struct Transcript {
 
 impl Transcript {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { lines: Vec::new(), room: limits.transcript }
+        Self::within(limits.transcript)
+    }
+
+    /// An empty one with room for so many octets.
+    pub(super) fn within(room: usize) -> Self {
+        Self { lines: Vec::new(), room }
     }
 
     pub(super) fn client(&mut self, line: &str) {
-        self.push(format!("C: {}", printable_within(line.as_bytes(), 1000)));
+        self.client_octets(line.as_bytes());
+    }
+
+    /// What a client sent that is not ours, and may be anything.
+    pub(super) fn client_octets(&mut self, line: &[u8]) {
+        self.push(format!("C: {}", printable_within(line, 1000)));
     }
 
     pub(super) fn server(&mut self, reply: &Reply) {

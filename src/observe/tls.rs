@@ -171,7 +171,7 @@ fn completed<S>(stream: &TlsStream<Screen<S>>, recorder: &Recorder) -> Tls {
 }
 
 /// The IANA name: rustls spells TLS 1.3 suites `TLS13_…`.
-fn suite_name(suite: rustls::CipherSuite) -> String {
+pub(super) fn suite_name(suite: rustls::CipherSuite) -> String {
     let name = suite.as_str().map_or_else(|| format!("{suite:?}"), str::to_owned);
     match name.strip_prefix("TLS13_") {
         Some(rest) => format!("TLS_{rest}"),
@@ -180,6 +180,6 @@ fn suite_name(suite: rustls::CipherSuite) -> String {
 }
 
 /// The IANA name: rustls spells some otherwise, as `X25519`.
-fn group_name(group: NamedGroup) -> String {
+pub(super) fn group_name(group: NamedGroup) -> String {
     hello::group_name(u16::from(group))
 }

@@ -79,14 +79,15 @@ impl Recorder {
     }
 }
 
-enum Proof {
+/// Whether a signature was made with a certificate's key.
+pub(super) enum Proof {
     Held,
     NotCheckable,
     Wrong,
 }
 
 /// Whether the signature was made with the certificate's key.
-fn prove(
+pub(super) fn prove(
     algorithms: &WebPkiSupportedAlgorithms,
     message: &[u8],
     certificate: &CertificateDer<'_>,
@@ -257,12 +258,12 @@ fn failure_of(error: &Error) -> HandshakeFailure {
     }
 }
 
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     text::printable_within(error.to_string().as_bytes(), 200)
 }
 
 /// `HandshakeFailure` → `handshake_failure`, the spelling of RFC 8446 §6.
-fn alert_name(alert: rustls::AlertDescription) -> String {
+pub(super) fn alert_name(alert: rustls::AlertDescription) -> String {
     let mut name = String::new();
     for (at, character) in format!("{alert:?}").chars().enumerate() {
         if character.is_ascii_uppercase() && at > 0 {

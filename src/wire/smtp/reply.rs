@@ -34,6 +34,14 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// The lines as they are written to a client, with their ends; nothing where there are no lines.
+    pub fn to_wire(&self) -> String {
+        let last = self.lines.len().saturating_sub(1);
+        let mark = |at| if at == last { ' ' } else { '-' };
+        let lines = self.lines.iter().enumerate();
+        lines.map(|(at, text)| format!("{}{}{text}\r\n", self.code, mark(at))).collect()
+    }
+
     /// The enhanced status code the reply begins with, where it has one.
     pub fn enhanced(&self) -> Option<EnhancedStatus> {
         self.lines.first().and_then(|line| EnhancedStatus::leading(line))
