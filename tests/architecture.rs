@@ -25,10 +25,13 @@ const TABLE: &[Row] = &[
     Row {
         module: "wire",
         ours: &[],
+        // aws_lc_rs and md5 are the primitives of legacy_tls, and of nothing else here.
         crates: &[
+            "aws_lc_rs",
             "data_encoding",
             "der",
             "idna",
+            "md5",
             "psl",
             "serde",
             "sha2",

@@ -14,7 +14,6 @@
 mod attempts;
 mod attribution;
 mod findings;
-mod hello;
 mod ladder;
 mod needs;
 mod proof;
@@ -161,26 +160,25 @@ fn unconfigured(wanted: &[Personality]) -> Obstacle {
 
 /// What must be refused and was tried, is not needed for a proof, and is not known.
 fn undecided(cases: &[Case<'_>], needs: &[Need]) -> Vec<Personality> {
+    let refused: Vec<Personality> =
+        cases.iter().filter_map(|case| Some(case.refused()?.personality())).collect();
     let is_told = |case: &&Case<'_>| {
         let personality = case.look.personality;
         let level = case.probe.map(|probe| probe.requirement.level);
         let is_forbidden = level.is_some_and(|level| !personality.is_allowed_at(level));
-        let unmet = needs.iter().filter(|need| need.personalities().contains(&personality));
-        let is_met = |need: &Need| {
-            let refused: Vec<Personality> =
-                cases.iter().filter_map(|case| Some(case.refused()?.personality())).collect();
-            need.is_met_by(&refused)
+        // Where a need is not met, an obstacle tells it.
+        let is_needless =
+            |need: &Need| !need.personalities().contains(&personality) || need.is_met_by(&refused);
+        let is_known = match case.standing {
+            Standing::Delivered | Standing::Refused(_) => true,
+            // Told as not tested.
+            Standing::NotTestable(_) => personality == Personality::Expired,
+            Standing::NotSeen(_)
+            | Standing::NotSubmitted(_)
+            | Standing::Unattributed(_)
+            | Standing::Undecided(_) => false,
         };
-        is_forbidden
-            && unmet.into_iter().all(is_met)
-            && match case.standing {
-                Standing::Delivered | Standing::Refused(_) => false,
-                Standing::NotTestable(_) => personality != Personality::Expired,
-                Standing::NotSeen(_)
-                | Standing::NotSubmitted(_)
-                | Standing::Unattributed(_)
-                | Standing::Undecided(_) => true,
-            }
+        is_forbidden && !is_known && needs.iter().all(is_needless)
     };
     cases.iter().filter(is_told).map(|case| case.look.personality).collect()
 }

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod enhanced_status;
 pub mod hello;
+pub mod legacy_tls;
 pub mod mailbox;
 pub mod name;
 pub mod ocsp;

@@ -2,6 +2,8 @@
 
 #[path = "../../fuzz/targets/certificates.rs"]
 mod certificates;
+#[path = "../../fuzz/targets/legacy_tls.rs"]
+mod legacy_tls;
 #[path = "../../fuzz/targets/replies.rs"]
 mod replies;
 
@@ -37,4 +39,9 @@ fn replies_are_read_or_refused() {
 #[test]
 fn certificates_are_judged_or_refused() {
     check("certificates", certificates::run);
+}
+
+#[test]
+fn legacy_handshakes_are_finished_or_refused() {
+    check("legacy_tls", legacy_tls::run);
 }

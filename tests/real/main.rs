@@ -21,6 +21,7 @@ mod dns;
 mod exim;
 mod lab;
 mod legacy;
+mod legacy_server;
 mod oracle;
 mod pki;
 mod postfix;

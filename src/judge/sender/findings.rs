@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     canary::Personality,
-    delivery::CanarySession,
+    delivery::{CanarySession, Fitness},
     finding::{Finding, FindingId, Severity},
     obstacle::{Obstacle, ObstacleId},
     report::{Outcome, ProbeKind, ProbeReport},
@@ -20,8 +20,8 @@ use crate::model::{
 /// What one canary shows, one finding an id; a forbidden delivery weighs `breach`.
 pub(super) fn findings(case: &Case<'_>, breach: Severity) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    if matches!(case.standing, Standing::NotTestable(_)) && !case.seen.is_empty() {
-        // The canary was not fit: what was delivered to it shows nothing.
+    if case.look.fitness != Fitness::Fit {
+        // What was delivered to a canary that is not as it should be shows nothing.
         return findings;
     }
     for seen in &case.seen {

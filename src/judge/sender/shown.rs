@@ -7,7 +7,7 @@
 //!
 //! Invariant: a reset, a time-out and an end of ours are no refusal.
 
-use super::{attribution, hello::Offered, words};
+use super::{attribution, words};
 use crate::model::{
     canary::{Personality, is_legacy},
     delivery::{CanaryEnding, CanarySession, CanaryTls, Probe},
@@ -205,30 +205,18 @@ fn left_legacy(session: &CanarySession, probe: &Probe) -> Shown {
             && !alert.is_some_and(is_other);
         return if is_refusal { Shown::Refused } else { undecided() };
     }
-    match &session.client_hello {
-        Some(hello) => without_server_hello(session, tls, hello, lowest(probe)),
-        None => undecided(),
-    }
-}
-
-/// What a hello shows that we could only answer with an alert.
-pub(super) fn without_server_hello(
-    session: &CanarySession,
-    tls: &CanaryTls,
-    hello: &impl Offered,
-    lowest: MinVersion,
-) -> Shown {
+    let Some(hello) = &session.client_hello else { return undecided() };
     match tls.our_alert.as_deref() {
         // RFC 8446 §4.2.1: the list is all that the client would speak.
         Some("protocol_version")
-            if hello.rules_out_below(lowest.version()) && has_left(session) =>
+            if hello.lists_nothing_below(lowest(probe).version()) && has_left(session) =>
         {
             Shown::Refused
         }
         Some("handshake_failure" | "insufficient_security") => Shown::NotTestable(format!(
             "the sender offers no cipher suite that this canary speaks: {}",
-            hello.suites_offered().join(" ")
+            hello.suite_names().join(" ")
         )),
-        Some(_) | None => Shown::Undecided(words::ended(session)),
+        Some(_) | None => undecided(),
     }
 }

@@ -3,8 +3,7 @@
 //! Invariant: nothing here says anything about a state.
 
 use super::{
-    Rules,
-    is_judged, is_violated,
+    Rules, is_judged, is_violated,
     ladder::{Case, Standing, after, cases, tries_until},
     proof::Refused,
 };

@@ -222,7 +222,7 @@ fn bits(number: &[u8]) -> usize {
 }
 
 /// Number and content of each extension; none where the block is not made of whole ones.
-fn split_extensions(mut block: &[u8]) -> Option<Vec<(u16, &[u8])>> {
+pub(super) fn split_extensions(mut block: &[u8]) -> Option<Vec<(u16, &[u8])>> {
     let mut found = Vec::new();
     while !block.is_empty() {
         let (number, rest) = block.split_first_chunk()?;

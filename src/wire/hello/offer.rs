@@ -238,20 +238,20 @@ fn put_all(out: &mut Vec<u8>, values: &[u16]) {
     values.iter().for_each(|value| put(out, *value));
 }
 
-fn put(out: &mut Vec<u8>, value: u16) {
+pub(in crate::wire) fn put(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(&value.to_be_bytes());
 }
 
 /// How many octets a length takes.
 #[derive(Clone, Copy)]
-enum Width {
+pub(in crate::wire) enum Width {
     U8,
     U16,
     U24,
 }
 
 /// What `body` writes, behind its length. What does not fit is left out: every list of ours does.
-fn block(out: &mut Vec<u8>, width: Width, body: impl FnOnce(&mut Vec<u8>)) {
+pub(in crate::wire) fn block(out: &mut Vec<u8>, width: Width, body: impl FnOnce(&mut Vec<u8>)) {
     let mut content = Vec::new();
     body(&mut content);
     let (octets, most) = match width {

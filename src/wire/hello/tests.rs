@@ -1,5 +1,6 @@
 //! Golden flights of real servers, refusals in two columns, and properties of the reader.
 
+mod clients;
 mod offers;
 
 use super::*;
