@@ -64,6 +64,7 @@ pub fn judge(evidence: &DeliveryEvidence, rules: &Rules) -> Judgement {
         violation: violation.as_ref().map(|(_, finding)| *finding),
         obstacles: &obstacles,
         cases: &cases,
+        level: evidence.requirement.level,
         scope: &evidence.scope,
         untested: if untested { &[Personality::Expired] } else { &[] },
         undecided: &undecided(&cases, &needs),
@@ -136,14 +137,14 @@ fn obstacles(
     match (control, find(Personality::Good)) {
         (Some(_), _) => {}
         (None, Some(good)) => obstacles.push(findings::control_obstacle(good)),
-        (None, None) => obstacles.push(unconfigured(&[Personality::Good])),
+        (None, None) => obstacles.push(unconfigured(evidence, &[Personality::Good])),
     }
     for need in needs {
         let wanted = need.personalities();
         let configured: Vec<&Case<'_>> = wanted.iter().filter_map(|one| find(*one)).collect();
         let is_met = configured.iter().any(|case| case.refused().is_some());
         if configured.is_empty() {
-            obstacles.push(unconfigured(wanted));
+            obstacles.push(unconfigured(evidence, wanted));
         } else if !is_met {
             obstacles.extend(configured.iter().filter_map(|case| findings::obstacle(case)));
         }
@@ -151,11 +152,10 @@ fn obstacles(
     obstacles
 }
 
-fn unconfigured(wanted: &[Personality]) -> Obstacle {
+fn unconfigured(evidence: &DeliveryEvidence, wanted: &[Personality]) -> Obstacle {
     let names: Vec<&str> = wanted.iter().map(|personality| personality.as_str()).collect();
-    let names = names.join(" or ");
-    let detail = format!("no canary is configured for {names}");
-    Obstacle::new(ObstacleId::NotTestable, names, detail)
+    let detail = format!("no canary is configured for {}", names.join(" or "));
+    Obstacle::new(ObstacleId::NotTestable, &evidence.connector, detail)
 }
 
 /// What must be refused and was tried, is not needed for a proof, and is not known.

@@ -71,7 +71,7 @@ impl<'a> Attribution<'a> {
         match self.marked(session) {
             // Our envelope from an address nobody told us of: perhaps a way out that is not configured.
             Whose::Another if is_from(session, probe) => Whose::Unclear,
-            whose => whose,
+            whose @ (Whose::Another | Whose::Ours | Whose::Unclear) => whose,
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a> Attribution<'a> {
         };
         if !patterns.is_empty() {
             Mark::Wrong
-        } else if self.control.iter().any(|shown| is_same(shown)) {
+        } else if self.control.iter().any(is_same) {
             Mark::Fits
         } else {
             Mark::Open

@@ -6,6 +6,7 @@ use crate::model::{
     delivery::Scope,
     finding::Finding,
     obstacle::{Obstacle, ObstacleId},
+    requirement::Level,
 };
 
 /// What the sentence is made of.
@@ -13,6 +14,7 @@ pub(super) struct Told<'a> {
     pub(super) violation: Option<&'a Finding>,
     pub(super) obstacles: &'a [Obstacle],
     pub(super) cases: &'a [Case<'a>],
+    pub(super) level: Level,
     pub(super) scope: &'a Scope,
     /// Not tested, and not needed for that reason.
     pub(super) untested: &'a [Personality],
@@ -31,7 +33,9 @@ pub(super) fn of(told: &Told<'_>) -> String {
             format!("could not be proved: {} ({})", reason(obstacle), obstacle.subject)
         }
         (None, None) => {
-            let refused = told.cases.iter().filter(|case| case.refused().is_some());
+            let refused = told.cases.iter().filter(|case| {
+                case.refused().is_some() && !case.look.personality.is_allowed_at(told.level)
+            });
             let refused = list(refused.map(|case| case.look.personality));
             format!("enforced: the control arrived, and the sender refused {refused}")
         }
@@ -42,7 +46,9 @@ pub(super) fn of(told: &Told<'_>) -> String {
         }
     };
     add("not tested", list(told.untested.iter().copied()));
-    add("not decided", list(told.undecided.iter().copied()));
+    if told.violation.is_none() && told.obstacles.is_empty() {
+        add("not decided", list(told.undecided.iter().copied()));
+    }
     match told.scope {
         Scope::Assumed => sentence.push_str("; that the connector covers the canaries is assumed"),
         Scope::OnClone(clone) => sentence.push_str(&format!("; proved on its clone {clone}")),

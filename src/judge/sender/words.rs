@@ -44,6 +44,7 @@ fn place(session: &CanarySession) -> String {
         }
         (Phase::Handshake, _) => match sent {
             Some(alert) => format!("after our alert {alert}"),
+            None if is_answered(session) => "after our ServerHello".into(),
             None => "in the handshake".into(),
         },
         (Phase::EhloTls, _) => "after EHLO in TLS".into(),
@@ -52,6 +53,10 @@ fn place(session: &CanarySession) -> String {
             format!("after {} {transport}", session.reached.as_str().to_uppercase())
         }
     }
+}
+
+fn is_answered(session: &CanarySession) -> bool {
+    session.tls.as_ref().is_some_and(|tls| tls.server_hello_sent)
 }
 
 fn version(tls: &CanaryTls) -> String {
