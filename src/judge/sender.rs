@@ -7,7 +7,7 @@
 //! 4. The control arrived, and everything the level needs (`needs`) was refused: proved (`proof`).
 //! 5. What the proof reaches: nothing is said of a connector that does not cover the canaries.
 //!
-//! Invariant: compliant needs an [`proof::Enforced`], which needs the control and a counted refusal for each need.
+//! Invariant: compliant needs an `Enforced` (`proof`), which needs the control and a counted refusal for each need.
 //! Invariant: what strangers, health checks and drained canaries do changes no state.
 #![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
