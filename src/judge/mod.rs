@@ -10,3 +10,4 @@ pub mod certificate;
 mod issuer;
 mod ocsp;
 pub mod offers;
+pub mod sender;

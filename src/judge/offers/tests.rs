@@ -60,8 +60,11 @@ fn stored_evidence_is_judged_as_it_was() {
         if file.extension().is_none_or(|end| end != "json") {
             continue;
         }
-        seen += 1;
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        if name.starts_with("sender-") {
+            continue; // Of another claim.
+        }
+        seen += 1;
         let read = |end| fs::read_to_string(path(&name, end)).unwrap();
         let evidence: OffersEvidence = serde_json::from_str(&read("json")).unwrap();
         let standard: Standard = serde_json::from_str(&read("rules")).unwrap();
