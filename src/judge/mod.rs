@@ -9,3 +9,6 @@ pub mod certificate;
 mod issuer;
 mod ocsp;
 pub mod offers;
+pub mod receiver;
+pub mod replies;
+mod route;

@@ -6,6 +6,8 @@
 
 mod capabilities;
 mod reply;
+mod trailer;
 
 pub use capabilities::Capabilities;
 pub use reply::{Reply, ReplyError, ReplyLimits, ReplyReader};
+pub use trailer::ExchangeTrailer;
