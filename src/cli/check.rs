@@ -200,6 +200,7 @@ impl ObserverPlan {
             starttls: StartTlsPlan {
                 ehlo: probing.ehlo.clone().or_else(own_name),
                 deadline: Duration::from_secs(probing.timeout),
+                source: None,
                 retry_after: Duration::from_secs(5),
                 limits,
             },

@@ -8,6 +8,7 @@ pub mod args;
 mod check;
 mod demo;
 mod explain;
+mod verify;
 pub mod render;
 
 use args::{Cli, Command};
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
+        Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);
     match outcome {

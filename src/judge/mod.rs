@@ -10,4 +10,7 @@ pub mod certificate;
 mod issuer;
 mod ocsp;
 pub mod offers;
+pub mod receiver;
+pub mod replies;
+mod route;
 pub mod sender;

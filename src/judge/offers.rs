@@ -1,6 +1,6 @@
 //! `receiver-offers`: can the receiver do what is required, at every endpoint?
 //!
-//! 1. Where the mail goes: a route that is known, hosts that have addresses (`route`).
+//! 1. Where the mail goes: a route that is known, hosts that have addresses (`super::route`).
 //! 2. Each endpoint on its own (`endpoint`), its certificates apart (`chain`).
 //! 3. What only shows between endpoints: certificates that differ.
 //! 4. One violation outweighs obstacles; obstacles outweigh proofs; no endpoint proves nothing.
@@ -11,10 +11,10 @@ mod chain;
 mod deep;
 mod endpoint;
 mod hello;
-mod route;
 mod shown;
 mod summary;
 
+use crate::judge::route;
 use crate::model::{
     evidence::OffersEvidence,
     finding::{Finding, FindingId, Severity},
@@ -23,7 +23,7 @@ use crate::model::{
     report::EndpointReport,
     requirement::{Level, Requirement},
     roots::Roots,
-    session::{Ending, NotTried, Session},
+    session::{Endpoint, Session},
     state::State,
     target::Target,
 };
@@ -47,7 +47,9 @@ pub struct Rules<'a> {
 
 /// Judges one look at every endpoint of a target.
 pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
-    let routed = route::judge(evidence);
+    let sessions: Vec<&Session> = evidence.sessions.iter().collect();
+    let seen: Vec<&Endpoint> = sessions.iter().map(|session| &session.endpoint).collect();
+    let routed = route::judge(&evidence.target, &evidence.resolution, &seen);
     let looks: Vec<Look> = evidence
         .sessions
         .iter()
@@ -61,7 +63,7 @@ pub fn judge(evidence: &OffersEvidence, rules: &Rules<'_>) -> Judgement {
     }
     findings.extend(differing(&looks, rules.requirement.level));
     findings.extend(unsigned_dns(evidence, rules));
-    let waived = waived(evidence);
+    let waived = route::waived(&sessions);
     let counted = looks.iter().zip(&waived).filter(|(_, waived)| !**waived);
     let mut states: Vec<State> = counted.map(|(look, _)| look.report.state).collect();
     states.extend(std::iter::repeat_n(State::Unknown, routed.unproved));
@@ -132,33 +134,6 @@ fn preference(evidence: &OffersEvidence, session: &Session) -> Option<u16> {
     let host = session.endpoint.host.as_ref()?;
     let exchanges = &evidence.resolution.exchanges;
     exchanges.iter().find(|exchange| exchange.host.name() == Some(host))?.preference
-}
-
-/// Per session: whether it is left out of the count, because this machine has no route for its
-/// address family and the same host was tried over the other one.
-fn waived(evidence: &OffersEvidence) -> Vec<bool> {
-    let unavailable = |session: &Session| {
-        matches!(session.ending, Ending::NotTried(NotTried::FamilyUnavailable(_)))
-    };
-    let sessions = &evidence.sessions;
-    // A host beyond reach looks the same as a family without a route; but where anybody of the family
-    // was reached, it is the host.
-    let is_routed = |session: &Session| {
-        sessions.iter().any(|other| {
-            other.endpoint.address.is_ipv4() == session.endpoint.address.is_ipv4()
-                && !matches!(other.ending, Ending::NotTried(_))
-        })
-    };
-    let tried_otherwise = |session: &Session| {
-        sessions.iter().any(|other| {
-            other.endpoint.host == session.endpoint.host
-                && other.endpoint.address.is_ipv4() != session.endpoint.address.is_ipv4()
-                && !matches!(other.ending, Ending::NotTried(_))
-        })
-    };
-    let waived =
-        |session: &Session| unavailable(session) && !is_routed(session) && tried_otherwise(session);
-    sessions.iter().map(waived).collect()
 }
 
 fn is_waived(obstacle: &Obstacle, looks: &[Look], waived: &[bool]) -> bool {

@@ -55,8 +55,10 @@ impl Claim {
 
 /// No such claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no claim is called `{0}`; there are {}", named())]
-pub struct UnknownClaim(String);
+#[error("no claim is called `{name}`; there are {}", named())]
+pub struct UnknownClaim {
+    name: String,
+}
 
 fn named() -> String {
     let names: Vec<_> = Claim::all().map(|claim| claim.to_string()).collect();
@@ -68,7 +70,7 @@ impl FromStr for Claim {
 
     fn from_str(text: &str) -> Result<Self, UnknownClaim> {
         let found = Self::all().find(|claim| claim.to_string() == text);
-        found.ok_or_else(|| UnknownClaim(text.chars().take(80).collect()))
+        found.ok_or_else(|| UnknownClaim { name: text.chars().take(80).collect() })
     }
 }
 

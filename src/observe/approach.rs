@@ -24,7 +24,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, timeout},
 };
 
@@ -80,19 +80,9 @@ impl Prober {
             session.starttls = StartTls::Implicit;
             return Ok(Approach::Agreed(Screen::new(tcp, Vec::new(), limits.injected)));
         }
-        let mut smtp = Dialogue::new(tcp, limits);
-        let banner = smtp.hear(Phase::Connect, &mut stage.log).await?;
-        session.banner = Some(banner.clone());
-        accept(&mut smtp, banner, Phase::Connect, stage).await?;
-        stage.enter(session, Phase::Ehlo);
-        let ehlo = self.greet(&mut smtp, &self.introduction(session), Phase::Ehlo, stage).await?;
-        let offered = ehlo.capabilities.has("STARTTLS");
-        // RFC 5321 §4.3.2: 250 alone answers EHLO. A second 220 is half a greeting, and lacks nothing.
-        if !offered && ehlo.reply.code != 250 {
-            let detail = format!("{:?} answered {}", ehlo.command, ehlo.reply);
-            return Err(Ending::Protocol(Phase::Ehlo, detail));
-        }
-        session.ehlo = Some(ehlo);
+        let mut smtp = self.introduce(tcp, session, stage).await?;
+        let offered =
+            session.ehlo.as_ref().is_some_and(|ehlo| ehlo.capabilities.has("STARTTLS"));
         if !offered {
             session.starttls = StartTls::NotOffered;
             farewell(&mut smtp, stage).await;
@@ -113,10 +103,50 @@ impl Prober {
         Ok(Approach::Agreed(Screen::new(tcp, behind, limits.injected)))
     }
 
+    /// Up to the reply to EHLO in clear.
+    pub(super) async fn open(
+        &self,
+        session: &mut Session,
+        stage: &mut Stage,
+        until: Instant,
+    ) -> Result<Dialogue<TcpStream>, Ending> {
+        let tcp = self.connect(&session.endpoint.clone(), until).await?;
+        session.local_address = tcp.local_addr().ok().map(|local| local.ip());
+        self.introduce(tcp, session, stage).await
+    }
+
+    async fn introduce(
+        &self,
+        tcp: TcpStream,
+        session: &mut Session,
+        stage: &mut Stage,
+    ) -> Result<Dialogue<TcpStream>, Ending> {
+        let mut smtp = Dialogue::new(tcp, &self.plan.limits);
+        let banner = smtp.hear(Phase::Connect, &mut stage.log).await?;
+        session.banner = Some(banner.clone());
+        accept(&mut smtp, banner, Phase::Connect, stage).await?;
+        stage.enter(session, Phase::Ehlo);
+        let ehlo = self.greet(&mut smtp, &self.introduction(session), Phase::Ehlo, stage).await?;
+        // RFC 5321 §4.3.2: 250 alone answers EHLO. A second 220 is half a greeting, and lacks nothing.
+        if !ehlo.capabilities.has("STARTTLS") && ehlo.reply.code != 250 {
+            let detail = format!("{:?} answered {}", ehlo.command, ehlo.reply);
+            return Err(Ending::Protocol(Phase::Ehlo, detail));
+        }
+        session.ehlo = Some(ehlo);
+        Ok(smtp)
+    }
+
     async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<TcpStream, Ending> {
         let address = SocketAddr::new(endpoint.address, endpoint.port);
         let patience = until.saturating_duration_since(Instant::now()) * 3 / 4;
-        match timeout(patience, TcpStream::connect(address)).await {
+        let connecting = async {
+            let Some(source) = self.plan.source else { return TcpStream::connect(address).await };
+            let socket =
+                if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.bind(SocketAddr::new(source, 0))?;
+            socket.connect(address).await
+        };
+        match timeout(patience, connecting).await {
             Ok(Ok(tcp)) => {
                 // No command waits for a delayed acknowledgement. Failing to say so costs 40 ms, nothing else.
                 let _ = tcp.set_nodelay(true);

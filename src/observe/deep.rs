@@ -230,6 +230,8 @@ impl Prober {
             host: endpoint.host.as_ref(),
             address: endpoint.address,
             key_share: KeyShare::PostQuantum,
+            versions: Versions::Modern,
+            identity: None,
             sni: Sni::Sent,
             chain_limit: self.plan.limits.chain,
         };

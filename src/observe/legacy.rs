@@ -133,7 +133,7 @@ impl Prober {
     }
 
     /// One hello, written down.
-    async fn try_hello(
+    pub(super) async fn try_hello(
         &self,
         session: &mut Session,
         offered: HelloOffer,

@@ -8,6 +8,8 @@ pub mod clock;
 mod deep;
 mod dialogue;
 pub mod dns;
+pub mod enforces;
+mod envelope;
 mod hello;
 mod legacy;
 pub mod offers;

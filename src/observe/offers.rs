@@ -58,9 +58,9 @@ pub struct OffersPlan {
 /// Looks at targets, and remembers the endpoints it has seen.
 #[derive(Debug)]
 pub struct Observer {
-    resolver: Resolver,
-    prober: Prober,
-    pace: Pace,
+    pub(super) resolver: Resolver,
+    pub(super) prober: Prober,
+    pub(super) pace: Pace,
     plan: OffersPlan,
     seen: Mutex<HashMap<Endpoint, Arc<OnceCell<Session>>>>,
     seen_bare: Mutex<HashMap<Endpoint, Arc<OnceCell<Option<WithoutSni>>>>>,
@@ -149,12 +149,12 @@ impl Observer {
     }
 
     /// A partner's DNS must not aim us at our own network; a target that is an address does so itself.
-    fn may_connect(&self, target: &Target, endpoint: &Endpoint) -> bool {
+    pub(super) fn may_connect(&self, target: &Target, endpoint: &Endpoint) -> bool {
         let named = matches!(target, Target::Address { .. });
         named || self.plan.reach == Reach::Anywhere || address::is_public(endpoint.address)
     }
 
-    fn endpoints(&self, target: &Target, resolution: &Resolution) -> Vec<Endpoint> {
+    pub(super) fn endpoints(&self, target: &Target, resolution: &Resolution) -> Vec<Endpoint> {
         let port = match target {
             Target::Address { port, .. } | Target::Host { port, .. } => {
                 port.unwrap_or(self.plan.port)

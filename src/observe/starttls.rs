@@ -17,7 +17,7 @@ use super::{
     dialogue::{Dialogue, Transcript},
     legacy,
     screen::Screen,
-    tls::{Hello as TlsHello, KeyShare, Shaken, Sni, TlsClient},
+    tls::{Hello as TlsHello, KeyShare, Shaken, Sni, TlsClient, Versions},
 };
 use crate::model::{
     limits::Limits,
@@ -27,11 +27,13 @@ use crate::model::{
     },
 };
 use crate::wire::name::Host;
-use std::time::Duration;
+use rustls::sign::CertifiedKey;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep, timeout, timeout_at},
 };
+use tokio_rustls::client::TlsStream;
 
 /// How sessions are held.
 #[derive(Debug, Clone)]
@@ -42,11 +44,16 @@ pub struct StartTlsPlan {
     pub ehlo: Option<Host>,
     /// All of one endpoint: tries, pauses and retries.
     pub deadline: Duration,
+    /// The local address to come from; none is the system's choice.
+    pub source: Option<IpAddr>,
     /// Pause before a second try.
     pub retry_after: Duration,
     /// Bounds on what a peer may send.
     pub limits: Limits,
 }
+
+/// A conversation inside TLS.
+pub(super) type Secured = Dialogue<TlsStream<Screen<TcpStream>>>;
 
 /// Looks at endpoints, one session after another.
 #[derive(Debug, Clone)]
@@ -56,11 +63,28 @@ pub struct Prober {
     pub(super) plan: StartTlsPlan,
 }
 
+/// One session: what its hello says, and until when it may last.
 #[derive(Debug, Clone, Copy)]
-struct Try {
-    key_share: KeyShare,
-    sni: Sni,
-    until: Instant,
+pub(super) struct Try<'a> {
+    pub(super) key_share: KeyShare,
+    pub(super) sni: Sni,
+    pub(super) versions: Versions,
+    /// What is shown where the server asks for a certificate.
+    pub(super) identity: Option<&'a Arc<CertifiedKey>>,
+    pub(super) until: Instant,
+}
+
+impl Try<'_> {
+    /// As a modern sender begins.
+    fn modern(until: Instant) -> Self {
+        Self {
+            key_share: KeyShare::PostQuantum,
+            sni: Sni::Sent,
+            versions: Versions::Modern,
+            identity: None,
+            until,
+        }
+    }
 }
 
 impl Prober {
@@ -87,7 +111,7 @@ impl Prober {
 
     /// With at most one retry for what is transient.
     async fn look_by_handshake(&self, endpoint: &Endpoint, until: Instant) -> Session {
-        let first = Try { key_share: KeyShare::PostQuantum, sni: Sni::Sent, until };
+        let first = Try::modern(until);
         let session = self.session(endpoint, first).await;
         if is_silence_after_hello(&session) {
             return Box::pin(self.look_classical(session, first)).await;
@@ -108,7 +132,7 @@ impl Prober {
         if let Some(offer) = legacy::accepted(seen) {
             return self.ask_without_sni(&seen.endpoint, offer, until).await;
         }
-        let bare = Try { key_share: KeyShare::PostQuantum, sni: Sni::Withheld, until };
+        let bare = Try { sni: Sni::Withheld, ..Try::modern(until) };
         let session = self.session(&seen.endpoint, bare).await;
         match session.tls {
             Some(tls) if !tls.chain.is_empty() => Some(WithoutSni::Chain(tls.chain)),
@@ -120,7 +144,7 @@ impl Prober {
 
     /// After a hello with a post-quantum key share was met with a reset or silence: once without it, and
     /// where that went well once more with it.
-    async fn look_classical(&self, failed: Session, first: Try) -> Session {
+    async fn look_classical(&self, failed: Session, first: Try<'_>) -> Session {
         if !self.pause(self.plan.retry_after, first.until, &failed.endpoint).await {
             return failed;
         }
@@ -153,7 +177,7 @@ impl Prober {
         true
     }
 
-    async fn session(&self, endpoint: &Endpoint, attempt: Try) -> Session {
+    async fn session(&self, endpoint: &Endpoint, attempt: Try<'_>) -> Session {
         let mut session = Session::new(endpoint.clone(), self.clock.now());
         let mut stage = Stage::new(Transcript::new(&self.plan.limits));
         let until = half_way(attempt.until);
@@ -175,21 +199,26 @@ impl Prober {
         &self,
         session: &mut Session,
         stage: &mut Stage,
-        attempt: Try,
+        attempt: Try<'_>,
     ) -> Result<(), Ending> {
         match self.approach(session, stage, Command::Alone, attempt.until).await? {
-            Approach::Agreed(screen) => self.shake(session, stage, screen, attempt).await,
+            Approach::Agreed(screen) => {
+                let mut smtp = self.secure(session, stage, screen, attempt).await?;
+                farewell(&mut smtp, stage).await;
+                Ok(())
+            }
             Approach::NotOffered => Ok(()),
         }
     }
 
-    async fn shake(
+    /// From the 220 to the reply to EHLO inside TLS.
+    pub(super) async fn secure(
         &self,
         session: &mut Session,
         stage: &mut Stage,
         screen: Screen<TcpStream>,
-        attempt: Try,
-    ) -> Result<(), Ending> {
+        attempt: Try<'_>,
+    ) -> Result<Secured, Ending> {
         stage.enter(session, Phase::Handshake);
         let aside = screen.aside();
         let hello = TlsHello {
@@ -197,6 +226,8 @@ impl Prober {
             address: session.endpoint.address,
             key_share: attempt.key_share,
             sni: attempt.sni,
+            versions: attempt.versions,
+            identity: attempt.identity,
             chain_limit: self.plan.limits.chain,
         };
         // What was set aside is told even of a peer that then says nothing until the deadline.
@@ -225,8 +256,7 @@ impl Prober {
         stage.enter(session, Phase::EhloTls);
         session.ehlo_tls =
             Some(self.greet(&mut smtp, &self.introduction(session), Phase::EhloTls, stage).await?);
-        farewell(&mut smtp, stage).await;
-        Ok(())
+        Ok(smtp)
     }
 }
 

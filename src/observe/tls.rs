@@ -13,10 +13,12 @@ use crate::model::requirement::TlsVersion;
 use crate::model::session::{HandshakeFailure, SeenBy, Tls};
 use crate::wire::{hello, name::Host};
 use rustls::{
-    ClientConfig, NamedGroup, ProtocolVersion,
+    ALL_VERSIONS, ClientConfig, NamedGroup, ProtocolVersion, SupportedProtocolVersion,
     client::Resumption,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
     pki_types::ServerName,
+    sign::CertifiedKey,
+    version::TLS12,
 };
 use std::{net::IpAddr, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -41,11 +43,21 @@ pub(super) enum Sni {
     Withheld,
 }
 
+/// Which versions the hello offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Versions {
+    /// TLS 1.2 and 1.3.
+    Modern,
+    /// TLS 1.2 alone.
+    Tls12,
+}
+
 /// Everything a handshake needs that is the same for all of them.
 #[derive(Debug, Clone)]
 pub struct TlsClient {
     post_quantum: Arc<ClientConfig>,
     classical: Arc<ClientConfig>,
+    tls12: Arc<ClientConfig>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -57,8 +69,9 @@ impl TlsClient {
         let mut classical = provider.clone();
         classical.kx_groups.retain(|group| !is_post_quantum(group.name()));
         Ok(Self {
-            post_quantum: Arc::new(config(provider, algorithms)?),
-            classical: Arc::new(config(classical, algorithms)?),
+            tls12: Arc::new(config(classical.clone(), algorithms, &[&TLS12])?),
+            post_quantum: Arc::new(config(provider, algorithms, ALL_VERSIONS)?),
+            classical: Arc::new(config(classical, algorithms, ALL_VERSIONS)?),
             algorithms,
         })
     }
@@ -68,11 +81,13 @@ impl TlsClient {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let base = match hello.key_share {
-            KeyShare::PostQuantum => &self.post_quantum,
-            KeyShare::Classical => &self.classical,
+        let base = match (hello.versions, hello.key_share) {
+            (Versions::Tls12, _) => &self.tls12,
+            (Versions::Modern, KeyShare::PostQuantum) => &self.post_quantum,
+            (Versions::Modern, KeyShare::Classical) => &self.classical,
         };
-        let recorder = Recorder::new(self.algorithms, hello.chain_limit);
+        let identity = hello.identity.map(Arc::clone);
+        let recorder = Recorder::presenting(self.algorithms, hello.chain_limit, identity);
         let mut config = ClientConfig::clone(base);
         config.dangerous().set_certificate_verifier(Arc::<Recorder>::clone(&recorder));
         config.client_auth_cert_resolver = Arc::<Recorder>::clone(&recorder);
@@ -104,6 +119,9 @@ pub(super) struct Hello<'a> {
     pub(super) address: IpAddr,
     pub(super) key_share: KeyShare,
     pub(super) sni: Sni,
+    pub(super) versions: Versions,
+    /// What is shown where the server asks for a certificate.
+    pub(super) identity: Option<&'a Arc<CertifiedKey>>,
     pub(super) chain_limit: usize,
 }
 
@@ -118,9 +136,10 @@ pub(super) enum Shaken<S> {
 fn config(
     provider: CryptoProvider,
     algorithms: WebPkiSupportedAlgorithms,
+    versions: &[&'static SupportedProtocolVersion],
 ) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(versions)?
         .dangerous()
         .with_custom_certificate_verifier(Recorder::new(algorithms, 0))
         .with_no_client_auth();

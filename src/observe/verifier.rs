@@ -43,12 +43,23 @@ pub(super) struct Shown {
 pub(super) struct Recorder {
     algorithms: WebPkiSupportedAlgorithms,
     chain_limit: usize,
+    /// What is shown where the server asks for a certificate.
+    identity: Option<Arc<CertifiedKey>>,
     shown: Mutex<Shown>,
 }
 
 impl Recorder {
     pub(super) fn new(algorithms: WebPkiSupportedAlgorithms, chain_limit: usize) -> Arc<Self> {
-        Arc::new(Self { algorithms, chain_limit, shown: Mutex::default() })
+        Self::presenting(algorithms, chain_limit, None)
+    }
+
+    /// One that shows this certificate where the server asks for one.
+    pub(super) fn presenting(
+        algorithms: WebPkiSupportedAlgorithms,
+        chain_limit: usize,
+        identity: Option<Arc<CertifiedKey>>,
+    ) -> Arc<Self> {
+        Arc::new(Self { algorithms, chain_limit, identity, shown: Mutex::default() })
     }
 
     pub(super) fn shown(&self) -> Shown {
@@ -205,11 +216,11 @@ impl ServerCertVerifier for Recorder {
 impl ResolvesClientCert for Recorder {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.record(|shown| shown.client_certificate_requested = true);
-        None
+        self.identity.clone()
     }
 
     fn has_certs(&self) -> bool {
-        false
+        self.identity.is_some()
     }
 }
 

@@ -7,7 +7,9 @@
 mod capabilities;
 mod command;
 mod reply;
+mod trailer;
 
 pub use capabilities::Capabilities;
 pub use command::{Command, Envelope, Parameter};
 pub use reply::{Reply, ReplyError, ReplyLimits, ReplyReader};
+pub use trailer::ExchangeTrailer;

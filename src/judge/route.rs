@@ -3,10 +3,13 @@
 //! [RFC 5321 §5.1]: https://www.rfc-editor.org/rfc/rfc5321#section-5.1
 
 use crate::model::{
-    evidence::OffersEvidence,
     finding::{Finding, FindingId, Severity},
     obstacle::{Obstacle, ObstacleId},
-    resolution::{Addresses, DnsFailure, DnsFailureKind, Exchange, ExchangeHost, Route},
+    resolution::{
+        Addresses, DnsFailure, DnsFailureKind, Exchange, ExchangeHost, Resolution, Route,
+    },
+    session::{Ending, Endpoint, NotTried, Session},
+    target::Target,
 };
 use core::net::IpAddr;
 
@@ -46,10 +49,11 @@ impl Routed {
     }
 }
 
-pub(super) fn judge(evidence: &OffersEvidence) -> Routed {
+/// What the route of `target` says, when these endpoints were looked at.
+pub(super) fn judge(target: &Target, resolution: &Resolution, seen: &[&Endpoint]) -> Routed {
     let mut routed = Routed::default();
-    let subject = evidence.target.to_string();
-    match &evidence.resolution.route {
+    let subject = target.to_string();
+    match &resolution.route {
         Route::Explicit | Route::Implicit | Route::Mx => {}
         Route::Failed(failure) => routed.failure(&subject, failure),
         Route::NoMx => routed.violation(
@@ -69,19 +73,18 @@ pub(super) fn judge(evidence: &OffersEvidence) -> Routed {
             routed.obstacle(ObstacleId::Nxdomain, &subject, "the domain does not exist");
         }
     }
-    for exchange in &evidence.resolution.exchanges {
+    for exchange in &resolution.exchanges {
         judge_exchange(exchange, &mut routed);
-        unseen(exchange, evidence, &mut routed);
+        unseen(exchange, seen, &mut routed);
     }
-    let left_out = evidence.resolution.left_out;
+    let left_out = resolution.left_out;
     if left_out > 0 {
         let detail = format!("{left_out} more MX hosts were not looked at");
         routed.obstacle(ObstacleId::NotTestable, &subject, detail);
     }
     // A literal among good hosts is skipped by senders; where there is nothing else, nothing is known.
-    let has_hosts =
-        evidence.resolution.exchanges.iter().any(|exchange| exchange.host.name().is_some());
-    if !has_hosts && evidence.sessions.is_empty() && evidence.resolution.route == Route::Mx {
+    let has_hosts = resolution.exchanges.iter().any(|exchange| exchange.host.name().is_some());
+    if !has_hosts && seen.is_empty() && resolution.route == Route::Mx {
         let detail = "no MX record names a host: senders differ in what they make of that";
         routed.obstacle(ObstacleId::NotTestable, &subject, detail);
     }
@@ -150,11 +153,10 @@ fn judge_exchange(exchange: &Exchange, routed: &mut Routed) {
 }
 
 /// Addresses that nobody looked at: what is not seen is not proved.
-fn unseen(exchange: &Exchange, evidence: &OffersEvidence, routed: &mut Routed) {
+fn unseen(exchange: &Exchange, seen: &[&Endpoint], routed: &mut Routed) {
     let is_seen = |address: &&IpAddr| {
-        evidence.sessions.iter().any(|session| {
-            session.endpoint.host.as_ref() == exchange.host.name()
-                && session.endpoint.address == **address
+        seen.iter().any(|endpoint| {
+            endpoint.host.as_ref() == exchange.host.name() && endpoint.address == **address
         })
     };
     let found = exchange.v4.found().iter().chain(exchange.v6.found());
@@ -163,4 +165,30 @@ fn unseen(exchange: &Exchange, evidence: &OffersEvidence, routed: &mut Routed) {
         let detail = format!("{unseen} of its addresses were not looked at");
         routed.obstacle(ObstacleId::NotTestable, &exchange.host.shown(), detail);
     }
+}
+
+/// Per session: whether it is left out of the count, because this machine has no route for its
+/// address family and the same host was tried over the other one.
+pub(super) fn waived(sessions: &[&Session]) -> Vec<bool> {
+    let unavailable = |session: &Session| {
+        matches!(session.ending, Ending::NotTried(NotTried::FamilyUnavailable(_)))
+    };
+    // A host beyond reach looks the same as a family without a route; but where anybody of the family
+    // was reached, it is the host.
+    let is_routed = |session: &Session| {
+        sessions.iter().any(|other| {
+            other.endpoint.address.is_ipv4() == session.endpoint.address.is_ipv4()
+                && !matches!(other.ending, Ending::NotTried(_))
+        })
+    };
+    let tried_otherwise = |session: &Session| {
+        sessions.iter().any(|other| {
+            other.endpoint.host == session.endpoint.host
+                && other.endpoint.address.is_ipv4() != session.endpoint.address.is_ipv4()
+                && !matches!(other.ending, Ending::NotTried(_))
+        })
+    };
+    let waived =
+        |session: &Session| unavailable(session) && !is_routed(session) && tried_otherwise(session);
+    sessions.iter().map(|session| waived(session)).collect()
 }
