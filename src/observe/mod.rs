@@ -3,6 +3,7 @@
 //! Invariant: returns evidence whatever the peer does; an error means that *we* are broken.
 
 mod approach;
+pub mod canary_dns;
 pub mod clock;
 mod deep;
 mod dialogue;
