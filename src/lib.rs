@@ -12,7 +12,7 @@
 //!             (async, I/O)  (value)   (pure)   (value)
 //! ```
 //!
-//! `record` and `tell` come with the daemon; what is here is the way from the world to a state.
+//! `tell` comes with the daemon, and most of `record`; what is here is the way from the world to a state.
 //!
 //! # Code map
 //!
@@ -22,6 +22,8 @@
 //! | [`model`] | our nouns: requirement, target, session, evidence, finding, obstacle, judgement, report | `wire` |
 //! | [`judge`] | evidence + requirement + now → state; pure and total | `wire` `model` |
 //! | [`observe`] | looks at the world: DNS, SMTP, TLS, and as canaries lets it come; the only module that touches the network | `wire` `model` |
+//! | [`observe`] | looks at the world: DNS, SMTP, TLS; the only module that touches the network | `wire` `model` |
+//! | [`record`] | the store: probes, before they are sent, and who came for them; SQL stands here alone | `wire` `model` |
 //! | [`daemon`] | ties the verbs together: one look, judged | all but `cli` `lab` |
 //! | [`lab`] | DNS, SMTP peers and a CA in this process, for `demo` and tests | `wire` `model` |
 //! | [`cli`] | commands, and how they speak | all |
@@ -46,4 +48,5 @@ pub mod judge;
 pub mod lab;
 pub mod model;
 pub mod observe;
+pub mod record;
 pub mod wire;

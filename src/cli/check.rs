@@ -27,7 +27,7 @@ use crate::observe::{
     dns::{DnsPlan, Families, Resolver, Resolvers},
     offers::{Observer, OffersPlan, Reach},
     roots,
-    starttls::{Prober, StartTlsPlan},
+    starttls::{Opening, Prober, StartTlsPlan},
     tls::TlsClient,
 };
 use crate::wire::name::Host;
@@ -200,6 +200,7 @@ impl ObserverPlan {
             starttls: StartTlsPlan {
                 ehlo: probing.ehlo.clone().or_else(own_name),
                 deadline: Duration::from_secs(probing.timeout),
+                opening: Opening::ByPort,
                 source: None,
                 retry_after: Duration::from_secs(5),
                 limits,

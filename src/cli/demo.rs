@@ -37,7 +37,7 @@ use crate::observe::{
     dns::{DnsPlan, Resolvers},
     offers::{OffersPlan, Reach},
     roots,
-    starttls::StartTlsPlan,
+    starttls::{Opening, StartTlsPlan},
 };
 use std::{
     io::Write,
@@ -227,6 +227,8 @@ impl World {
                 ..DnsPlan::default()
             },
             starttls: StartTlsPlan {
+                opening: Opening::ByPort,
+                source: None,
                 ehlo: None,
                 deadline: Duration::from_secs(10),
                 retry_after: Duration::ZERO,

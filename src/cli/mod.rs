@@ -8,8 +8,8 @@ pub mod args;
 mod check;
 mod demo;
 mod explain;
-mod verify;
 pub mod render;
+mod verify;
 
 use args::{Cli, Command};
 use clap::Parser;

@@ -51,3 +51,240 @@ pub struct Stand {
     /// Whether it can turn good.
     pub can_drain: bool,
 }
+
+/// Canaries that listen.
+#[derive(Debug)]
+pub struct Canaries {
+    server: crate::observe::canary::Canaries,
+    stands: Vec<Stand>,
+    log: Arc<Log>,
+}
+
+/// Whoever came, in the order they left.
+#[derive(Debug)]
+pub struct Log {
+    sessions: Mutex<Vec<Arc<CanarySession>>>,
+    changed: watch::Sender<usize>,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self { sessions: Mutex::default(), changed: watch::Sender::new(0) }
+    }
+
+    fn push(&self, session: CanarySession) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.push(Arc::new(session));
+        self.changed.send_replace(sessions.len());
+    }
+
+    /// How many came so far.
+    pub fn len(&self) -> usize {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether nobody came yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those behind the first `read`.
+    pub fn since(&self, read: usize) -> Vec<Arc<CanarySession>> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(read..).unwrap_or_default().to_vec()
+    }
+
+    /// Wakes whenever somebody came.
+    pub fn changes(&self) -> watch::Receiver<usize> {
+        self.changed.subscribe()
+    }
+}
+
+/// What canaries are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Making<'a> {
+    /// The canaries of the configuration.
+    pub canaries: &'a [Canary],
+    /// The connectors they prove.
+    pub connectors: &'a [OutboundConnector],
+    /// Where the canaries' own CA is kept.
+    pub state_dir: &'a Path,
+    /// The roots a sender may know, beside the canaries' own.
+    pub roots: &'a Roots,
+}
+
+impl Making<'_> {
+    /// Makes every canary, and looks whether it is fit. Takes a while: each makes a key.
+    ///
+    /// # Errors
+    ///
+    /// A certificate that cannot be read or made.
+    fn make(&self, now: Timestamp) -> Result<(Vec<CanarySpec>, Vec<Stand>), CanaryError> {
+        let ca = CanaryCa::open(self.state_dir, now)?;
+        let mut roots = self.roots.clone();
+        let own = crate::observe::roots::pem("the canaries' own CA", ca.root_pem().as_bytes());
+        roots.anchors.extend(own.map(|own| own.anchors).unwrap_or_default());
+        let mut made: Vec<(&Canary, CanarySpec)> = Vec::new();
+        for canary in self.canaries.iter().filter(|canary| canary.remote.is_none()) {
+            made.push((canary, self.spec(canary, &ca, now)?));
+        }
+        let mut stands = Vec::new();
+        for (canary, spec) in &made {
+            for domain in &canary.domains {
+                stands.push(self.stand(canary, spec, domain, &made, (&roots, now)));
+            }
+        }
+        Ok((made.into_iter().map(|(_, spec)| spec).collect(), stands))
+    }
+
+    fn spec(
+        &self,
+        canary: &Canary,
+        ca: &CanaryCa,
+        now: Timestamp,
+    ) -> Result<CanarySpec, CanaryError> {
+        let Canary { personality, hostname, listen, domains, .. } = canary;
+        let own = |personality| ca.identity(personality, hostname, now);
+        let identity = match &canary.certificate {
+            Some(files) => CanaryIdentity::from_files(files)?,
+            None => own(*personality)?,
+        };
+        // Whoever trusts the operator's `good` has no reason to trust our CA.
+        let ours = self.canaries.iter().find(|one| one.personality == Personality::Good);
+        let is_ours_trusted = ours.is_some_and(|good| good.certificate.is_none());
+        let draining = match (personality.is_about_certificate(), is_ours_trusted) {
+            (false, _) => Some(identity.clone()),
+            (true, true) => Some(own(Personality::Good)?),
+            (true, false) => None,
+        };
+        let lowest = self.connector(domains).map(|connector| connector.requirement.min_version);
+        Ok(CanarySpec {
+            personality: *personality,
+            listen: listen.clone(),
+            hostname: hostname.clone(),
+            domains: domains.clone(),
+            identity: Some(identity),
+            draining,
+            min_version: lowest.unwrap_or(MinVersion::Tls12),
+        })
+    }
+
+    /// A canary domain belongs to one connector.
+    fn connector(&self, domains: &[Domain]) -> Option<&OutboundConnector> {
+        self.connectors
+            .iter()
+            .find(|connector| connector.canaries.values().any(|domain| domains.contains(domain)))
+    }
+
+    fn stand(
+        &self,
+        canary: &Canary,
+        spec: &CanarySpec,
+        domain: &Domain,
+        made: &[(&Canary, CanarySpec)],
+        (roots, now): (&Roots, Timestamp),
+    ) -> Stand {
+        let connector = self.connector(std::slice::from_ref(domain));
+        let names: &[NamePattern] =
+            connector.map_or(&[], |connector| connector.requirement.names.as_slice());
+        let rules = Rules { roots, now, names };
+        let chain = |spec: &CanarySpec| -> Vec<Der> {
+            spec.identity.as_ref().map(CanaryIdentity::evidence).unwrap_or_default()
+        };
+        let own = chain(spec);
+        let shown = Shown {
+            personality: canary.personality,
+            hostname: &canary.hostname,
+            domain,
+            chain: &own,
+        };
+        let good = connector.and_then(|connector| connector.canaries.get(&Personality::Good));
+        let good = good.and_then(|good| {
+            made.iter().find(|(canary, _)| canary.domains.contains(good)).map(|(_, spec)| spec)
+        });
+        let shares_root = match canary.personality {
+            Personality::Expired | Personality::WrongName => {
+                Some(good.is_some_and(|good| canary::shares_root(&chain(good), &own, rules)))
+            }
+            Personality::DaneMismatch
+            | Personality::Good
+            | Personality::LegacyTls
+            | Personality::NoStarttls
+            | Personality::SelfSigned
+            | Personality::StarttlsBroken
+            | Personality::StarttlsRefused
+            | Personality::UnknownCa => None,
+        };
+        let listens: Vec<IpAddr> = canary.listen.iter().map(SocketAddr::ip).collect();
+        Stand {
+            personality: canary.personality,
+            domain: domain.clone(),
+            hostname: canary.hostname.clone(),
+            listen: canary.listen.clone(),
+            addresses: if canary.public.is_empty() { listens } else { canary.public.clone() },
+            flaw: canary::flaw(shown, rules),
+            shares_root,
+            can_drain: spec.draining.is_some(),
+        }
+    }
+}
+
+impl Canaries {
+    /// Makes them and begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// A certificate that cannot be read or made, an address that cannot be listened at.
+    pub async fn start(
+        making: Making<'_>,
+        key: &Arc<TokenKey>,
+        clock: Clock,
+    ) -> Result<Self, CanaryError> {
+        let now = clock.now();
+        let (specs, stands) = tokio::task::block_in_place(|| making.make(now))?;
+        let (out, mut sessions) = mpsc::channel(256);
+        let key = Arc::clone(key);
+        let tokens = Arc::new(move |local: &str| key.verify(local).map(|token| token.id));
+        let limits = CanaryLimits::default();
+        let server =
+            crate::observe::canary::Canaries::start(specs, tokens, limits, clock, out).await?;
+        let log = Arc::new(Log::new());
+        let written = Arc::clone(&log);
+        // Ends when the last listener does.
+        tokio::spawn(async move {
+            while let Some(session) = sessions.recv().await {
+                written.push(session);
+            }
+        });
+        Ok(Self { server, stands, log })
+    }
+
+    /// The canary of a recipient domain.
+    pub fn stand(&self, domain: &Domain) -> Option<&Stand> {
+        self.stands.iter().find(|stand| stand.domain == *domain)
+    }
+
+    /// Whoever came.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The canary of this host answers from now on where it shares an address.
+    pub fn take_turn(&self, hostname: &Host) {
+        // Only a host of ours is ever named here.
+        let _ = self.server.take_turn(hostname);
+    }
+
+    /// The canary turns good for these networks; for everybody where there are none.
+    pub fn drain(&self, hostname: &Host, networks: &[IpNet]) {
+        let everybody =
+            [IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())];
+        let peers = if networks.is_empty() { &everybody } else { networks };
+        let _ = self.server.drain(hostname, peers);
+    }
+
+    /// The canary is itself again.
+    pub fn end_drain(&self, hostname: &Host) {
+        let _ = self.server.end_drain(hostname);
+    }
+}

@@ -3,6 +3,8 @@
 //! Invariant: a round always ends in a claim that can be told; what was not decided is `unknown`, and says so.
 
 pub mod offers;
+pub mod receiver;
+pub mod sender;
 
 use crate::model::{
     claim::Claim,
@@ -36,6 +38,11 @@ impl Patience {
             () = sleep_until(at) => true,
             () = self.stop.cancelled() => false,
         }
+    }
+
+    /// Whether it is at its end.
+    pub fn is_over(&self) -> bool {
+        self.stop.is_cancelled() || Instant::now() >= self.until
     }
 
     /// Ends when patience does.

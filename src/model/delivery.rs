@@ -133,6 +133,13 @@ pub enum Submission {
         /// The reply or the failure.
         detail: String,
     },
+    /// The connection was lost behind the message: it may have been taken.
+    Unclear {
+        /// When.
+        at: Timestamp,
+        /// What happened.
+        detail: String,
+    },
 }
 
 /// One connection to a canary.

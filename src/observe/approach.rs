@@ -11,7 +11,7 @@
 use super::{
     dialogue::{Dialogue, Transcript},
     screen::Screen,
-    starttls::Prober,
+    starttls::{Opening, Prober},
 };
 use crate::model::session::{
     ConnectFailure, Ehlo, Ending, Endpoint, Hello, NotTried, Phase, Session, StartTls,
@@ -57,13 +57,17 @@ impl Command {
     }
 }
 
-/// Whether a session is begun in clear.
-pub(super) fn is_implicit(port: u16) -> bool {
-    // RFC 8314 §3.3: on port 465 TLS comes first.
-    port == 465
-}
-
 impl Prober {
+    /// Whether TLS comes first.
+    pub(super) fn is_implicit(&self, port: u16) -> bool {
+        match self.plan.opening {
+            // RFC 8314 §3.3: on port 465 TLS comes first.
+            Opening::ByPort => port == 465,
+            Opening::Clear => false,
+            Opening::Tls => true,
+        }
+    }
+
     /// Up to the point at which a ClientHello may be sent.
     pub(super) async fn approach(
         &self,
@@ -76,18 +80,28 @@ impl Prober {
         let endpoint = session.endpoint.clone();
         let tcp = self.connect(&endpoint, until).await?;
         session.local_address = tcp.local_addr().ok().map(|local| local.ip());
-        if is_implicit(endpoint.port) {
+        if self.is_implicit(endpoint.port) {
             session.starttls = StartTls::Implicit;
             return Ok(Approach::Agreed(Screen::new(tcp, Vec::new(), limits.injected)));
         }
         let mut smtp = self.introduce(tcp, session, stage).await?;
-        let offered =
-            session.ehlo.as_ref().is_some_and(|ehlo| ehlo.capabilities.has("STARTTLS"));
+        let offered = session.ehlo.as_ref().is_some_and(|ehlo| ehlo.capabilities.has("STARTTLS"));
         if !offered {
             session.starttls = StartTls::NotOffered;
             farewell(&mut smtp, stage).await;
             return Ok(Approach::NotOffered);
         }
+        Ok(Approach::Agreed(self.agree(smtp, session, stage, command).await?))
+    }
+
+    /// STARTTLS, and the 220 that agrees to it.
+    pub(super) async fn agree(
+        &self,
+        mut smtp: Dialogue<TcpStream>,
+        session: &mut Session,
+        stage: &mut Stage,
+        command: Command,
+    ) -> Result<Screen<TcpStream>, Ending> {
         stage.enter(session, Phase::Starttls);
         let reply = smtp.ask(command.as_line(), Phase::Starttls, &mut stage.log).await?;
         // RFC 3207 §4: 220 alone agrees.
@@ -100,7 +114,7 @@ impl Prober {
         }
         session.starttls = StartTls::Agreed(reply);
         let (tcp, behind) = smtp.into_parts();
-        Ok(Approach::Agreed(Screen::new(tcp, behind, limits.injected)))
+        Ok(Screen::new(tcp, behind, self.plan.limits.injected))
     }
 
     /// Up to the reply to EHLO in clear.
@@ -136,13 +150,16 @@ impl Prober {
         Ok(smtp)
     }
 
-    async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<TcpStream, Ending> {
+    pub(super) async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        until: Instant,
+    ) -> Result<TcpStream, Ending> {
         let address = SocketAddr::new(endpoint.address, endpoint.port);
         let patience = until.saturating_duration_since(Instant::now()) * 3 / 4;
         let connecting = async {
             let Some(source) = self.plan.source else { return TcpStream::connect(address).await };
-            let socket =
-                if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
             socket.bind(SocketAddr::new(source, 0))?;
             socket.connect(address).await
         };

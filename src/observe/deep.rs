@@ -16,7 +16,7 @@ use super::{
     dialogue::{Dialogue, Transcript},
     hello::{Version, is_taken},
     pace::Pace,
-    starttls::{self, Prober, half_way},
+    starttls::{self, Prober, half_way, Versions},
     tls::{Hello, KeyShare, Shaken, Sni},
 };
 use crate::model::{

@@ -30,6 +30,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         Self { io, reader: ReplyReader::new(limits.reply), unread: Vec::new() }
     }
 
+    /// One command that nobody else may read, and its reply: `shown` stands for it in the transcript.
+    pub(super) async fn ask_in_secret(
+        &mut self,
+        line: &str,
+        shown: &str,
+        phase: Phase,
+        log: &mut Transcript,
+    ) -> Result<Reply, Ending> {
+        log.client(shown);
+        let mut unseen = Transcript::within(0);
+        self.say(line, phase, &mut unseen).await?;
+        self.hear(phase, log).await
+    }
+
     /// Sends one command line, unless the peer has spoken out of turn: its words would pass for the reply.
     pub(super) async fn say(
         &mut self,

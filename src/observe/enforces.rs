@@ -30,7 +30,7 @@ use crate::wire::{
     name::{Host, NamePattern},
     text,
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use sha2::{Digest, Sha256};
 use std::{net::IpAddr, sync::Arc};
 use tokio::{task::JoinSet, time::Instant};
@@ -104,12 +104,8 @@ impl EnforcesPlan {
     fn negatives(&self) -> Vec<Step> {
         let control = self.control();
         let as_partner = Some(self.demand.envelope.mail_from.clone());
-        let step = |kind, way| Step {
-            kind,
-            way,
-            mail_from: as_partner.clone(),
-            source: control.source,
-        };
+        let step =
+            |kind, way| Step { kind, way, mail_from: as_partner.clone(), source: control.source };
         let mut steps = vec![step(AttemptKind::Plaintext, StepWay::Clear)];
         steps.push(step(AttemptKind::LegacyTls, StepWay::Hello));
         let client = match &control.way {
@@ -160,7 +156,7 @@ impl EnforcesPlan {
         let seed = format!("{kind} {endpoint} {now}");
         let digest = text::hex(&Sha256::digest(seed.as_bytes()));
         let id = digest.get(..20).unwrap_or(&digest);
-        let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC)).unwrap_or_default();
+        let date = DateTimePrinter::new().timestamp_to_string(&now).unwrap_or_default();
         let organisation = text::printable_within(self.organisation.as_bytes(), 100);
         [
             format!("From: <{to}>"),
@@ -216,8 +212,11 @@ impl Observer {
             routes,
             endpoints: Vec::new(),
         };
-        let reachable: Vec<Endpoint> =
-            endpoints.iter().filter(|(_, may)| *may).map(|(endpoint, _)| endpoint.clone()).collect();
+        let reachable: Vec<Endpoint> = endpoints
+            .iter()
+            .filter(|(_, may)| *may)
+            .map(|(endpoint, _)| endpoint.clone())
+            .collect();
         for (endpoint, may_connect) in endpoints {
             let experiments =
                 if may_connect { Vec::new() } else { vec![self.not_tried(plan, &endpoint)] };
@@ -271,7 +270,8 @@ impl Observer {
     async fn step(&self, plan: &EnforcesPlan, step: &Step, endpoint: &Endpoint) -> Attempt {
         let _leave = self.pace.leave(endpoint).await;
         let mut prober: Prober = self.prober.clone();
-        prober.plan.source = step.source.filter(|source| source.is_ipv4() == endpoint.address.is_ipv4());
+        prober.plan.source =
+            step.source.filter(|source| source.is_ipv4() == endpoint.address.is_ipv4());
         let message = plan.message(step.kind, endpoint, self.clock().now());
         let asked = |way| Asked {
             kind: step.kind,

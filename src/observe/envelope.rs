@@ -154,8 +154,10 @@ impl Prober {
             }
             Err(_) => Ending::Deadline(session.reached),
         };
-        if matches!(session.ending, Ending::Deadline(Phase::Starttls) | Ending::Lost(Phase::Starttls, _))
-        {
+        if matches!(
+            session.ending,
+            Ending::Deadline(Phase::Starttls) | Ending::Lost(Phase::Starttls, _)
+        ) {
             session.starttls = StartTls::Unanswered;
         }
         stage.finish(&mut session);
@@ -197,7 +199,7 @@ impl Prober {
 }
 
 /// The envelope, and the leave-taking.
-async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn write<S: AsyncRead + AsyncWrite + Unpin>(
     smtp: &mut Dialogue<S>,
     session: &mut Session,
     stage: &mut Stage,

@@ -4,6 +4,7 @@
 
 mod approach;
 pub mod canary;
+pub mod canary_dns;
 pub mod clock;
 mod deep;
 mod dialogue;
@@ -17,5 +18,6 @@ mod pace;
 pub mod roots;
 mod screen;
 pub mod starttls;
+pub mod submit;
 pub mod tls;
 mod verifier;

@@ -12,7 +12,7 @@
 //! [RFC 3207]: https://www.rfc-editor.org/rfc/rfc3207
 
 use super::{
-    approach::{Approach, Command, Stage, accept, farewell, is_implicit},
+    approach::{Approach, Command, Stage, accept, farewell},
     clock::Clock,
     dialogue::{Dialogue, Transcript},
     legacy,
@@ -35,6 +35,18 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
+/// How a session begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Opening {
+    /// With TLS on port 465, in clear elsewhere.
+    #[default]
+    ByPort,
+    /// In clear.
+    Clear,
+    /// With TLS.
+    Tls,
+}
+
 /// How sessions are held.
 #[derive(Debug, Clone)]
 pub struct StartTlsPlan {
@@ -44,6 +56,8 @@ pub struct StartTlsPlan {
     pub ehlo: Option<Host>,
     /// All of one endpoint: tries, pauses and retries.
     pub deadline: Duration,
+    /// What comes first.
+    pub opening: Opening,
     /// The local address to come from; none is the system's choice.
     pub source: Option<IpAddr>,
     /// Pause before a second try.
@@ -76,7 +90,7 @@ pub(super) struct Try<'a> {
 
 impl Try<'_> {
     /// As a modern sender begins.
-    fn modern(until: Instant) -> Self {
+    pub(super) fn modern(until: Instant) -> Self {
         Self {
             key_share: KeyShare::PostQuantum,
             sni: Sni::Sent,
@@ -248,7 +262,7 @@ impl Prober {
         stage.log.note(&described(&tls));
         session.tls = Some(tls);
         let mut smtp = Dialogue::new(*stream, &self.plan.limits);
-        if is_implicit(session.endpoint.port) {
+        if self.is_implicit(session.endpoint.port) {
             let banner = smtp.hear(Phase::EhloTls, &mut stage.log).await?;
             session.banner = Some(banner.clone());
             accept(&mut smtp, banner, Phase::EhloTls, stage).await?;

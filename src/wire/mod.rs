@@ -12,4 +12,5 @@ pub mod name;
 pub mod ocsp;
 pub mod smtp;
 pub mod text;
+pub mod token;
 pub mod x509;

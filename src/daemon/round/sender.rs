@@ -10,7 +10,10 @@
 //! Invariant: a round that ends early leaves every open probe in the record, and nothing that is open is proved.
 
 use super::{Patience, digest};
-use crate::daemon::canaries::{Canaries, Stand};
+use crate::daemon::{
+    canaries::{Canaries, Stand},
+    ledger::{Ledger, LedgerError},
+};
 use crate::judge::sender::{self, Rules};
 use crate::model::{
     canary::{Acting, Personality},
@@ -23,9 +26,9 @@ use crate::model::{
     report::ClaimReport,
     requirement::Requirement,
 };
-use crate::observe::{canary_dns, clock::Clock, dns::Resolver, submit::Submitter};
-use crate::record::{Record, RecordError, Settled};
-use crate::wire::{mailbox::Mailbox, token::TokenKey};
+use crate::observe::{canary_dns, clock::Clock, dns::Resolver, submit::{Submitter, fresh_id}};
+use crate::record::Settled;
+use crate::wire::{mailbox::Mailbox, text::hex, token::TokenKey};
 use jiff::{SignedDuration, Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -41,7 +44,7 @@ pub struct Post {
     /// The canaries, listening.
     pub canaries: Arc<Canaries>,
     /// Where probes are written down.
-    pub record: Arc<Record>,
+    pub ledger: Ledger,
     /// What tokens are made with.
     pub key: Arc<TokenKey>,
     /// How canary DNS is looked at.
@@ -83,7 +86,7 @@ impl<'a> Round<'a> {
         requirement: &Requirement,
         scope: Scope,
         post: &'a Post,
-    ) -> Result<Self, RecordError> {
+    ) -> Result<Self, LedgerError> {
         let read = post.canaries.log().len();
         let mut round = Self {
             connector,
@@ -139,10 +142,10 @@ impl<'a> Round<'a> {
     }
 
     /// Probes of earlier rounds that our mail system may still try to deliver to this canary.
-    async fn queue_older(&mut self, stand: &'a Stand) -> Result<(), RecordError> {
+    async fn queue_older(&mut self, stand: &'a Stand) -> Result<(), LedgerError> {
         let now = self.post.clock.now();
         let domain = stand.domain.clone();
-        let open = self.post.record.open_probes(domain, now).await?;
+        let open = self.post.ledger.open_probes(domain, now).await?;
         let drain_after = self.connector.timing.drain_after;
         self.queued.extend(open.into_iter().map(|probe| Queued {
             drain_at: drain_after.map(|after| later(probe.created_at, after)),
@@ -158,7 +161,7 @@ impl<'a> Round<'a> {
     /// # Errors
     ///
     /// The record cannot be written: nothing is sent then, and nothing goes unrecorded.
-    pub async fn run(mut self, patience: &Patience) -> Result<DeliveryEvidence, RecordError> {
+    pub async fn run(mut self, patience: &Patience) -> Result<DeliveryEvidence, LedgerError> {
         let mut changes = self.post.canaries.log().changes();
         loop {
             self.take_in().await?;
@@ -190,7 +193,7 @@ impl<'a> Round<'a> {
     }
 
     /// Whoever came to one of our canaries since we last looked.
-    async fn take_in(&mut self) -> Result<(), RecordError> {
+    async fn take_in(&mut self) -> Result<(), LedgerError> {
         let new = self.post.canaries.log().since(self.read);
         self.read += new.len();
         for session in new {
@@ -198,8 +201,9 @@ impl<'a> Round<'a> {
             if !self.evidence.canaries.iter().any(ours) {
                 continue;
             }
-            if session.probe.is_some() {
-                self.post.record.add_session(CanarySession::clone(&session)).await?;
+            if let Some(id) = &session.probe {
+                let kept = CanarySession::clone(&session);
+                self.post.ledger.add_session(id.clone(), kept).await?;
             }
             if session.message.is_some() {
                 self.settle(&session).await?;
@@ -210,7 +214,7 @@ impl<'a> Round<'a> {
     }
 
     /// A probe arrived: it is no longer queued.
-    async fn settle(&mut self, session: &CanarySession) -> Result<(), RecordError> {
+    async fn settle(&mut self, session: &CanarySession) -> Result<(), LedgerError> {
         let is_it = |queued: &Queued<'_>| Some(&queued.probe.id) == session.probe.as_ref();
         let Some(at) = self.queued.iter().position(is_it) else { return Ok(()) };
         let arrived = self.queued.swap_remove(at);
@@ -218,7 +222,7 @@ impl<'a> Round<'a> {
             Acting::AsItself => Settled::Delivered,
             Acting::Draining => Settled::Drained,
         };
-        self.post.record.settle_probe(arrived.probe.id, how, session.finished_at).await?;
+        self.post.ledger.settle(arrived.probe.id, how, session.finished_at).await?;
         let hostname = &arrived.stand.hostname;
         let others =
             |queued: &Queued<'_>| queued.is_draining && queued.stand.hostname == *hostname;
@@ -250,7 +254,7 @@ impl<'a> Round<'a> {
     }
 
     /// Sends the probes of all canaries that are free.
-    async fn start(&mut self, patience: &Patience) -> Result<(), RecordError> {
+    async fn start(&mut self, patience: &Patience) -> Result<(), LedgerError> {
         if patience.is_over() {
             return Ok(());
         }
@@ -259,7 +263,7 @@ impl<'a> Round<'a> {
             let stand = self.waiting.swap_remove(at);
             self.post.canaries.take_turn(&stand.hostname);
             let Some(probe) = self.probe(stand) else { continue };
-            self.post.record.add_probe(probe.clone()).await?;
+            self.post.ledger.add_probe(probe.clone()).await?;
             self.queued.push(Queued {
                 probe: probe.clone(),
                 stand,
@@ -277,11 +281,11 @@ impl<'a> Round<'a> {
         while let Some(sent) = sent.join_next().await {
             // A submission that panicked is one that may have been made: the probe stays open.
             let Ok((id, submission)) = sent else { continue };
-            self.post.record.set_submission(id.clone(), submission.clone()).await?;
+            self.post.ledger.set_submission(id.clone(), submission.clone()).await?;
             if matches!(submission, Submission::Failed { .. }) {
                 let now = self.post.clock.now();
                 self.queued.retain(|queued| queued.probe.id != id);
-                self.post.record.settle_probe(id.clone(), Settled::NotSubmitted, now).await?;
+                self.post.ledger.settle(id.clone(), Settled::NotTaken, now).await?;
             }
             let of_id = |probe: &&mut Probe| probe.id == id;
             if let Some(probe) = self.evidence.probes.iter_mut().find(of_id) {
@@ -291,19 +295,20 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// A probe for one canary; none where the token makes no mailbox, which no token does.
+    /// A probe for one canary; none where nothing random can be had.
     fn probe(&self, stand: &Stand) -> Option<Probe> {
         let submit = self.connector.submit.as_ref()?;
         let created_at = self.post.clock.now();
         let expires_at = later(created_at, self.connector.timing.queue_lifetime);
-        let token = self.post.key.mint_new(expires_at);
+        let id = fresh_id().ok()?;
+        let token = self.post.key.mint(id, expires_at);
         Some(Probe {
-            id: token.id,
+            id: hex(&id),
             personality: stand.personality,
             connector: self.connector.name.clone(),
             requirement: self.evidence.requirement.clone(),
             mail_from: submit.from.clone(),
-            rcpt_to: Mailbox::new(&token.text, stand.domain.clone()).ok()?,
+            rcpt_to: Mailbox::new(&token, stand.domain.clone()).ok()?,
             created_at,
             expires_at,
             submission: None,

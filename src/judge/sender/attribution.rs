@@ -61,7 +61,10 @@ impl<'a> Attribution<'a> {
         if has_token(session, probe) {
             return Whose::Ours;
         }
-        let Some(Submission::Accepted { .. }) = probe.submission else { return Whose::Another };
+        let Some(Submission::Accepted { .. } | Submission::Unclear { .. }) = probe.submission
+        else {
+            return Whose::Another;
+        };
         // From the making, not from the reply: a queue may be quicker than the reply's way to us.
         let is_in_time =
             probe.created_at <= session.started_at && session.started_at < probe.expires_at;

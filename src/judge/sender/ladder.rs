@@ -158,7 +158,7 @@ impl Ladder<'_> {
             return Standing::Delivered;
         }
         let submitted_at = match &probe.submission {
-            Some(Submission::Accepted { at, .. }) => *at,
+            Some(Submission::Accepted { at, .. } | Submission::Unclear { at, .. }) => *at,
             Some(Submission::Failed { detail, .. }) => {
                 return Standing::NotSubmitted(detail.clone());
             }

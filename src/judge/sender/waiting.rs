@@ -66,7 +66,7 @@ fn open_until(evidence: &DeliveryEvidence, case: &Case<'_>) -> Option<Timestamp>
         return None;
     }
     let since = match &probe.submission {
-        Some(Submission::Accepted { at, .. }) => *at,
+        Some(Submission::Accepted { at, .. } | Submission::Unclear { at, .. }) => *at,
         Some(Submission::Failed { .. }) | None => probe.created_at,
     };
     Some(if is_seen(case) {
