@@ -31,6 +31,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The receivers that misbehave on purpose: what they need of DNS.
+    Canary(CanaryArgs),
     /// Probe what the mail servers of a domain offer, once.
     Check(Box<CheckArgs>),
     /// Show the whole thing on this machine alone, with servers that misbehave on purpose.
@@ -77,6 +79,29 @@ pub struct CheckArgs {
     /// Flags of every probing command.
     #[command(flatten)]
     pub probing: ProbingArgs,
+}
+
+/// `canary`.
+#[derive(Debug, Args)]
+pub struct CanaryArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: CanaryCommand,
+}
+
+/// The commands of `canary`.
+#[derive(Debug, Subcommand)]
+pub enum CanaryCommand {
+    /// Print the DNS records that the configured canaries need.
+    Zone(ZoneArgs),
+}
+
+/// `canary zone`.
+#[derive(Debug, Args)]
+pub struct ZoneArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
 }
 
 /// `verify`.

@@ -222,7 +222,7 @@ impl ObserverPlan {
 }
 
 /// This host's name, if it is one that others could look up.
-fn own_name() -> Option<Host> {
+pub(super) fn own_name() -> Option<Host> {
     let name: Host = gethostname::gethostname().to_str()?.parse().ok()?;
     name.as_str().contains('.').then_some(name)
 }
@@ -361,7 +361,7 @@ impl Looked {
     }
 }
 
-fn style(probing: &ProbingArgs) -> Style {
+pub(super) fn style(probing: &ProbingArgs) -> Style {
     let terminal = io::stdout().is_terminal();
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     let width = terminal.then(console_width).flatten();
@@ -386,6 +386,6 @@ fn progress(targets: usize) -> indicatif::ProgressBar {
 }
 
 #[expect(clippy::print_stderr, reason = "a remark to the person at the terminal")]
-fn tell(text: &str) {
+pub(super) fn tell(text: &str) {
     eprintln!("{text}");
 }

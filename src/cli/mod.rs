@@ -5,6 +5,7 @@
 //! Invariant: no protocol logic and no rules of its own.
 
 pub mod args;
+mod canary;
 mod check;
 mod demo;
 mod explain;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     let outcome = match &cli.command {
+        Command::Canary(args) => canary::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),

@@ -1,5 +1,176 @@
-use super::{Failure, args::VerifyArgs};
-use std::io::Write;
-pub(super) fn run(_args: &VerifyArgs, _out: &mut dyn Write) -> Result<u8, Failure> {
-    Err(Failure::usage("x", "y"))
+//! `mxwarden verify [PARTNER…]`: every configured claim proved now, in the foreground.
+//!
+//! 1. The configuration is read; every mistake in it is told before anything is sent.
+//! 2. What is asked for is proved side by side, canaries included.
+//! 3. It ends when all is decided, after `--wait`, or on Ctrl-C; what is open then is `unknown`.
+
+use super::{
+    EXIT_UNKNOWN, Failure,
+    args::{Dnssec, ProbingArgs, VerifyArgs},
+    check::{own_name, style, tell},
+    render,
+};
+use crate::config::{Config, Loaded, settings};
+use crate::daemon::{
+    matrix::{self, Agreements, Proof, Work},
+    means::{Flags, Means},
+    round::Patience,
+    verify,
+};
+use crate::model::{
+    partner::Partner,
+    report::{self, Report, Subjects, Tool},
+    state::State,
+};
+use crate::observe::{dns::Families, offers::Reach};
+use crate::wire::text::closest;
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the command; the exit code.
+pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+    let Loaded { config, warnings } = Config::read(&args.config)?;
+    for warning in &warnings {
+        tell(&format!("warning: {warning}"));
+    }
+    refuse_what_is_not_there(&args.probing, &config)?;
+    let works = works(args, &config)?;
+    let means = Means::build(config, flags(&args.probing))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (report, interrupted) = runtime.block_on(prove(means, &works, args.wait))?;
+    runtime.shutdown_background();
+    let format = args.probing.format;
+    render::report(out, &report, &[], format, style(&args.probing))?;
+    out.flush()?;
+    let code = render::exit_code(report.state, format, render::worst_severity(&report.partners));
+    Ok(if interrupted && code == 0 { EXIT_UNKNOWN } else { code })
+}
+
+async fn prove(
+    mut means: Means,
+    works: &[Work],
+    wait: Duration,
+) -> Result<(Report, bool), Failure> {
+    let by_mail = |work: &Work| matches!(work.proof, Proof::SenderEnforces { .. });
+    if works.iter().any(by_mail) {
+        means.start_canaries().await?;
+    }
+    let means = Arc::new(means);
+    let started_at = means.clock().now();
+    let stop = CancellationToken::new();
+    let patience = Patience { until: Instant::now() + wait, stop: stop.clone() };
+    let on_ctrl_c = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.cancel();
+        }
+    });
+    let bar = progress(works.len());
+    let partners = verify::verify(&means, works, &patience, |done| {
+        bar.set_position(done as u64);
+    })
+    .await;
+    bar.finish_and_clear();
+    on_ctrl_c.abort();
+    let interrupted = patience.stop.is_cancelled();
+    if interrupted {
+        tell("interrupted: what was not decided is unknown");
+    }
+    let report = Report {
+        format: report::FORMAT,
+        tool: Tool::THIS,
+        started_at,
+        finished_at: means.clock().now(),
+        subjects: Subjects::Partners,
+        state: State::worst(partners.iter().map(|partner| partner.state)),
+        partners,
+    };
+    Ok((report, interrupted))
+}
+
+/// What is asked for, with a mistake told where there is no such thing.
+fn works(args: &VerifyArgs, config: &Config) -> Result<Vec<Work>, Failure> {
+    let mut partners: Vec<&Partner> = Vec::new();
+    for name in &args.partners {
+        let Some(partner) = config.partner(name) else {
+            let names = config.partners.iter().map(|partner| partner.name.as_str());
+            let hint = match closest(name, names) {
+                Some(close) => format!("did you mean `{close}`?"),
+                None => "partners are named in [[partner]]".to_owned(),
+            };
+            return Err(Failure::usage(format!("no partner is called `{name}`"), hint));
+        };
+        partners.push(partner);
+    }
+    if partners.is_empty() {
+        partners = config.partners.iter().collect();
+    }
+    let agreements = Agreements {
+        organisation: &config.organisation,
+        outbound: &config.outbound,
+        inbound: &config.inbound,
+        partners: &partners,
+        not_yet: &config.not_yet,
+    };
+    let works = matrix::works(agreements, &args.claims);
+    if works.is_empty() {
+        return Err(Failure::usage(
+            "nothing that was asked for is configured",
+            "a partner has claims through its outbound and inbound connector, and [partner.receiver_enforces]",
+        ));
+    }
+    Ok(works)
+}
+
+fn refuse_what_is_not_there(probing: &ProbingArgs, config: &Config) -> Result<(), Failure> {
+    let later = match (probing.dnssec, config.dns.dnssec) {
+        (Some(Dnssec::Validate), _) => Some("--dnssec validate"),
+        (Some(Dnssec::TrustAd), _) => Some("--dnssec trust-ad"),
+        _ if probing.trust_anchor.is_some() => Some("--trust-anchor"),
+        // The configuration's own wish was told as a warning.
+        (Some(Dnssec::Off) | None, settings::Dnssec::Off | settings::Dnssec::TrustAd | settings::Dnssec::Validate) => None,
+    };
+    match later {
+        Some(flag) => Err(Failure::usage(
+            format!("{flag} is not in this version"),
+            "this version knows --dnssec off",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn flags(probing: &ProbingArgs) -> Flags {
+    Flags {
+        resolvers: probing.resolvers.clone(),
+        families: match (probing.v4, probing.v6) {
+            (true, _) => Families::V4,
+            (_, true) => Families::V6,
+            _ => Families::Both,
+        },
+        ehlo: probing.ehlo.clone().or_else(own_name),
+        reach: probing.allow_private.then_some(Reach::Anywhere),
+        ca_files: probing.ca_files.clone(),
+        deadline: Duration::from_secs(probing.timeout),
+        quorum: probing.quorum.map(Into::into),
+        warn_days: probing.warn_days,
+    }
+}
+
+/// A bar on standard error, on a terminal.
+fn progress(works: usize) -> indicatif::ProgressBar {
+    if !io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let style = indicatif::ProgressStyle::with_template("{bar:40} {pos}/{len} proofs, {elapsed}");
+    let bar = indicatif::ProgressBar::new(works as u64);
+    let bar = match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    };
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
 }

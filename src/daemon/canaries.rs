@@ -24,6 +24,7 @@ use crate::wire::{
     token::TokenKey,
 };
 use ipnet::IpNet;
+use jiff::Timestamp;
 use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
@@ -241,7 +242,7 @@ impl Canaries {
         clock: Clock,
     ) -> Result<Self, CanaryError> {
         let now = clock.now();
-        let (specs, stands) = tokio::task::block_in_place(|| making.make(now))?;
+        let (specs, stands) = making.make(now)?;
         let (out, mut sessions) = mpsc::channel(256);
         let key = Arc::clone(key);
         let tokens = Arc::new(move |local: &str| key.verify(local).map(|token| token.id));

@@ -17,6 +17,7 @@ use crate::model::{
     target::Target,
 };
 use crate::wire::name::Domain;
+use std::collections::BTreeMap;
 
 /// One thing to prove, with the claims it is proved for.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,13 @@ pub struct Work {
 /// What is done to prove a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Proof {
+    /// It cannot be proved in this version.
+    NotTestable {
+        /// What it stands for.
+        requirement: Requirement,
+        /// Why not.
+        why: String,
+    },
     /// Every endpoint is looked at.
     ReceiverOffers {
         /// What it must offer.
@@ -45,6 +53,8 @@ pub enum Proof {
         connector: String,
         /// The connector whose canaries are used: the same, or the clone it is proved on.
         proved_on: String,
+        /// What it must demand.
+        requirement: Requirement,
     },
 }
 
@@ -70,6 +80,8 @@ pub struct Agreements<'a> {
     pub outbound: &'a [OutboundConnector],
     /// The connectors for mail to us.
     pub inbound: &'a [InboundConnector],
+    /// Outbound connectors whose submission is not in this version, with what it is.
+    pub not_yet: &'a BTreeMap<String, String>,
     /// The partners asked about.
     pub partners: &'a [&'a Partner],
 }
@@ -101,7 +113,7 @@ fn claims(agreements: Agreements<'_>, partner: &Partner) -> Vec<(Claim, Proof)> 
     let inbound = agreements.inbound.iter().find(|one| one.name == inbound);
     let mut claims = Vec::new();
     if let Some(connector) = outbound {
-        claims.extend(claims_out(connector, agreements.outbound, partner));
+        claims.extend(claims_out(connector, agreements, partner));
     }
     if let Some(connector) = inbound {
         claims.extend(claims_in(connector, agreements.organisation));
@@ -115,7 +127,7 @@ fn claim(direction: Direction, statement: Statement) -> Claim {
 
 fn claims_out(
     connector: &OutboundConnector,
-    all: &[OutboundConnector],
+    Agreements { outbound: all, not_yet, .. }: Agreements<'_>,
     partner: &Partner,
 ) -> Vec<(Claim, Proof)> {
     let mut claims = Vec::new();
@@ -138,7 +150,13 @@ fn claims_out(
         let proof = Proof::SenderEnforces {
             connector: connector.name.clone(),
             proved_on: canaries.name.clone(),
+            requirement: connector.requirement.clone(),
         };
+        claims.push((claim(Direction::Outbound, Statement::SenderEnforces), proof));
+    } else if let Some(what) = not_yet.get(&canaries.name) {
+        let requirement = connector.requirement.clone();
+        let why = format!("{what} is not in this version");
+        let proof = Proof::NotTestable { requirement, why };
         claims.push((claim(Direction::Outbound, Statement::SenderEnforces), proof));
     }
     claims
@@ -218,7 +236,6 @@ mod tests {
         connector::{SenderMarks, SendsSni, Timing},
         requirement::Level,
     };
-    use std::collections::BTreeMap;
 
     fn organisation() -> Organisation {
         Organisation {
@@ -289,6 +306,7 @@ mod tests {
             outbound: &[to_banks()],
             inbound: &[from_banks()],
             partners: &[&a, &b],
+            not_yet: &BTreeMap::new(),
         };
         let claims = |work: &Work| {
             let claims: Vec<_> =

@@ -6,4 +6,6 @@ pub mod canaries;
 pub mod ledger;
 pub mod look;
 pub mod matrix;
+pub mod means;
 pub mod round;
+pub mod verify;

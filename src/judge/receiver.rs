@@ -2,7 +2,8 @@
 //!
 //! 1. Where the mail goes ([`super::route`]): what DNS hides is not proved.
 //! 2. Each attempt is read: taken, refused and for what, or kept from either (`read`, `attempt`).
-//! 3. Each experiment stands on its controls (`experiment`), each endpoint climbs the ladder (`endpoint`).
+//! 3. Each experiment stands on its controls (`experiment`), each negative on all of them (`negative`);
+//!    each endpoint climbs the ladder (`endpoint`).
 //! 4. One endpoint that takes less is a violation; it outweighs obstacles, and obstacles outweigh proofs.
 //!
 //! Invariant: compliant needs two accepted controls around refusals that count, at every counted endpoint;
@@ -12,6 +13,7 @@
 mod attempt;
 mod endpoint;
 mod experiment;
+mod negative;
 mod read;
 mod summary;
 mod told;

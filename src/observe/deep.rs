@@ -16,8 +16,8 @@ use super::{
     dialogue::{Dialogue, Transcript},
     hello::{Version, is_taken},
     pace::Pace,
-    starttls::{self, Prober, half_way, Versions},
-    tls::{Hello, KeyShare, Shaken, Sni},
+    starttls::{self, Prober, half_way},
+    tls::{Hello, KeyShare, Shaken, Sni, Versions},
 };
 use crate::model::{
     deep::{Agreed, Asked, Deep, DhSeen, HelloOutcome, KindShown, Piggyback, SenderSeen},

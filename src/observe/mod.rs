@@ -10,7 +10,7 @@ mod deep;
 mod dialogue;
 pub mod dns;
 pub mod enforces;
-mod envelope;
+pub mod envelope;
 mod hello;
 mod legacy;
 pub mod offers;

@@ -42,6 +42,22 @@ pub fn mozilla() -> Roots {
     Roots { source: "Mozilla's roots".to_owned(), anchors }
 }
 
+/// The roots this host trusts.
+pub fn system() -> Result<Roots, RootsError> {
+    let loaded = rustls_native_certs::load_native_certs();
+    // One certificate that is no root keeps no other from being one.
+    let anchors: Vec<Root> = loaded
+        .certs
+        .iter()
+        .filter_map(|certificate| webpki::anchor_from_trusted_cert(certificate).ok())
+        .map(|anchor| root(&anchor))
+        .collect();
+    if anchors.is_empty() {
+        return Err(RootsError::Empty("the system's root store".to_owned()));
+    }
+    Ok(Roots { source: "the system's roots".to_owned(), anchors })
+}
+
 /// The roots in these PEM files, and no others.
 pub fn files(paths: &[PathBuf]) -> Result<Roots, RootsError> {
     let mut anchors = Vec::new();

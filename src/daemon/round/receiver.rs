@@ -5,7 +5,6 @@
 //! 3. Nobody waits beyond patience: what is open then is `undecided`.
 
 use super::{Patience, digest};
-use crate::daemon::matrix::Enforce;
 use crate::judge::{
     receiver::{self, Rules},
     replies::ReplyTable,

@@ -8,8 +8,9 @@
 //! Invariant: what is refused counts only in an experiment that began and ended with a control that passed.
 
 use super::{
-    attempt::{Came, Tried, Weight},
+    attempt::{Came, Tried},
     experiment::{Judged, Key},
+    negative::{TRANSIENT_GAP, gap, open, times, twice_alike},
     told,
 };
 use crate::judge::replies::ReplyTable;
@@ -23,14 +24,9 @@ use crate::model::{
     session::{Ending, Endpoint, NotTried},
     state::State,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// Grey-listers let us pass by then, most of them.
-const TRANSIENT_GAP: SignedDuration = SignedDuration::from_mins(10);
-const OTHER_GAP: SignedDuration = SignedDuration::from_mins(1);
-/// Later than this a grey-lister may have forgotten the first try, and would refuse the second alike.
-const TRANSIENT_MOST: SignedDuration = SignedDuration::from_hours(4);
 /// A receiver that ends differently every time is not asked for ever.
 const EXPERIMENTS_MOST: usize = 3;
 
@@ -166,10 +162,10 @@ impl Ladder<'_> {
                 let expected = "an address on the public internet";
                 self.look.find(FindingId::MxIsPrivate, Severity::Warning, seen, expected);
             }
-            if let Came::Answered(version) = tried.came {
-                if !self.look.legacy.contains(&version) {
-                    self.look.legacy.push(version);
-                }
+            if let Came::Answered(version) = tried.came
+                && !self.look.legacy.contains(&version)
+            {
+                self.look.legacy.push(version);
             }
         }
         self.look.legacy.sort_unstable();
@@ -204,7 +200,7 @@ impl Ladder<'_> {
                 .collect();
             for ((id, expected), seen) in taken {
                 self.look.find(id, Severity::Violation, seen, expected);
-                let since = self.look.proven_at.unwrap_or(experiment.started_at());
+                let since = self.look.proven_at.unwrap_or_else(|| experiment.started_at());
                 self.look.proven_at = Some(since.min(experiment.started_at()));
             }
         }
@@ -306,118 +302,4 @@ impl Ladder<'_> {
         let all: Option<Vec<Timestamp>> = open.iter().copied().collect();
         self.look.again_at = all.and_then(|all| all.into_iter().max());
     }
-}
-
-/// A negative, with its experiment.
-type Time<'a> = (&'a Judged<'a>, &'a Tried<'a>);
-
-/// Every time this negative was tried, oldest first.
-fn times<'a>(experiments: &'a [Judged<'a>], key: &Key) -> Vec<Time<'a>> {
-    let each = experiments.iter();
-    each.filter_map(|experiment| {
-        let found = experiment.keyed().find(|(other, _)| other == key);
-        found.map(|(_, tried)| (experiment, tried))
-    })
-    .collect()
-}
-
-/// RFC 5321 §4.5.4.1: what is refused for now may be taken later, so it is asked again, and not too soon.
-fn twice_alike(times: &[Time<'_>]) -> Option<Timestamp> {
-    let silent = |(experiment, tried): &Time<'_>| {
-        let Weight::Silent(mark) = tried.refusal()?.weight else { return None };
-        (experiment.is_sound() && experiment.is_only_tls(tried)).then_some(mark)
-    };
-    let is_pair = |first: &Time<'_>, second: &Time<'_>| {
-        let (Some(one), Some(two)) = (silent(first), silent(second)) else { return false };
-        let (before, after) = (first.1, second.1);
-        let apart =
-            after.attempt.session.started_at.duration_since(before.attempt.session.started_at);
-        let is_apart = if one.is_transient() {
-            (TRANSIENT_GAP..=TRANSIENT_MOST).contains(&apart)
-        } else {
-            apart >= OTHER_GAP
-        };
-        one == two
-            && is_apart
-            && before.source() == after.source()
-            && before.attempt.mail_from == after.attempt.mail_from
-    };
-    times.iter().enumerate().rev().find_map(|(at, second)| {
-        let first = times.iter().take(at).rev().find(|first| is_pair(first, second))?;
-        Some(first.0.started_at())
-    })
-}
-
-/// Why a negative is not known, and when a second experiment could tell.
-fn open(
-    experiment: &Judged<'_>,
-    tried: &Tried<'_>,
-) -> (Vec<(ObstacleId, String)>, Option<Timestamp>) {
-    let kind = tried.attempt.kind;
-    let started_at = tried.attempt.session.started_at;
-    match &tried.came {
-        Came::Accepted(reply) if kind == AttemptKind::ForeignAddress => {
-            let detail = format!(
-                "{kind}: taken over TLS ({reply}): whether the rule covers other addresses is not known"
-            );
-            (vec![(ObstacleId::NotTestable, detail)], None)
-        }
-        // Taken where no control passed: that is told there.
-        Came::Accepted(_) | Came::Answered(_) => (Vec::new(), None),
-        Came::EnvelopeTaken(_) => {
-            let detail = format!("{kind}: envelope accepted, DATA not tried");
-            (vec![(ObstacleId::Undecided, detail)], None)
-        }
-        Came::Hindered(id, detail) => {
-            let again = is_passing(*id).then(|| gap(started_at, OTHER_GAP)).flatten();
-            (vec![(*id, format!("{kind}: {detail}"))], again)
-        }
-        Came::Refused(refusal) => {
-            let said = format!("{kind}: at {}: {}", refusal.phase, refusal.said);
-            match refusal.weight {
-                // It counts where the controls pass; that they did not is told already.
-                Weight::AtOnce => (Vec::new(), None),
-                Weight::Beside if !experiment.is_sound() => (Vec::new(), None),
-                Weight::Beside => {
-                    let detail = format!(
-                        "{said}; it counts only where a control as the partner passes from the same address"
-                    );
-                    (vec![(ObstacleId::RefusedForOtherReason, detail)], None)
-                }
-                Weight::Other => (told::other_reason(refusal.class, &said), None),
-                Weight::Silent(mark) if experiment.is_only_tls(tried) => {
-                    let (span, words) = if mark.is_transient() {
-                        (TRANSIENT_GAP, "10 minutes")
-                    } else {
-                        (OTHER_GAP, "a minute")
-                    };
-                    let detail = format!(
-                        "{said}; it counts when another experiment, at least {words} later, ends alike"
-                    );
-                    (vec![(ObstacleId::Undecided, detail)], gap(started_at, span))
-                }
-                Weight::Silent(_) => {
-                    let detail = format!(
-                        "{said}; it says nothing of TLS, and the control differed in more than TLS"
-                    );
-                    (vec![(ObstacleId::Undecided, detail)], None)
-                }
-            }
-        }
-    }
-}
-
-/// Whether an obstacle may be gone at the next try.
-fn is_passing(id: ObstacleId) -> bool {
-    matches!(
-        id,
-        ObstacleId::ConnectRefused
-            | ObstacleId::ConnectTimeout
-            | ObstacleId::ConnectionLost
-            | ObstacleId::Deadline
-    )
-}
-
-fn gap(from: Timestamp, span: SignedDuration) -> Option<Timestamp> {
-    from.checked_add(span).ok()
 }

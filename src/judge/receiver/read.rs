@@ -24,10 +24,11 @@ use core::net::IpAddr;
 /// Reads one attempt.
 pub(super) fn read<'a>(attempt: &'a Attempt, demand: &Demand, replies: &ReplyTable) -> Tried<'a> {
     let reader = Reader { attempt, demand, replies };
-    let came = match reader.came() {
-        Came::Hindered(id, detail) => Came::Hindered(id, detail),
-        came => reader.misplaced().unwrap_or(came),
-    };
+    let came = reader.came();
+    // What kept it from an answer says more than where it came from.
+    let is_answered = !matches!(came, Came::Hindered(..));
+    let misplaced = if is_answered { reader.misplaced() } else { None };
+    let came = misplaced.unwrap_or(came);
     Tried { attempt, came }
 }
 

@@ -39,10 +39,22 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
                 format!("all {total} endpoints refuse anything less")
             }
             (true, good, total) => format!(
-                "{good} of {total} endpoints refuse anything less, which is enough here; but {}",
+                "less is refused at {good} of {total} endpoints, which is enough here; but {}",
                 reason()
             ),
             (false, 0, _) => format!("could not be judged: {}", reason()),
+            (false, 1, 1) => {
+                format!(
+                    "the one endpoint seen refuses anything less, but not all is known: {}",
+                    reason()
+                )
+            }
+            (false, 1, total) => {
+                format!(
+                    "1 of {total} endpoints refuses anything less, but not all is known: {}",
+                    reason()
+                )
+            }
             (false, good, total) => format!(
                 "{good} of {total} endpoints refuse anything less, but not all is known: {}",
                 reason()

@@ -157,14 +157,16 @@ pub(super) fn control(which: &str, came: &Came) -> Vec<(ObstacleId, String)> {
         }
         Came::Hindered(id, detail) => {
             let said = format!("{which}: {detail}");
-            match id {
-                // Nobody was there to refuse anything.
+            // Nobody was there to refuse anything, or nothing was asked.
+            let is_alone = matches!(
+                id,
                 ObstacleId::ConnectRefused
-                | ObstacleId::ConnectTimeout
-                | ObstacleId::FamilyUnavailable
-                | ObstacleId::InternalError => vec![(*id, said)],
-                _ => vec![refused(said.clone()), (*id, said)],
-            }
+                    | ObstacleId::ConnectTimeout
+                    | ObstacleId::FamilyUnavailable
+                    | ObstacleId::InternalError
+                    | ObstacleId::NotTestable
+            );
+            if is_alone { vec![(*id, said)] } else { vec![refused(said.clone()), (*id, said)] }
         }
     }
 }

@@ -1,0 +1,245 @@
+//! What every proof of a run needs, built once from the configuration: resolver, prober, roots, canaries, ledger.
+//!
+//! 1. The configuration says; a flag of the command line outweighs it.
+//! 2. Canaries and ledger are there only where something is to be proved with them.
+//!
+//! Invariant: a client configuration, resolver or root store is never built per probe.
+
+use super::{
+    canaries::{Canaries, Making},
+    ledger::Ledger,
+    round::sender::Post,
+};
+use crate::config::{
+    Config,
+    settings::{Reachable, RootSource},
+};
+use crate::judge::replies::ReplyTable;
+use crate::model::{
+    connector::OutboundConnector, deep::Depth, judgement::Quorum, limits::Limits, roots::Roots,
+};
+use crate::observe::{
+    canary::CanaryError,
+    clock::Clock,
+    dns::{DnsError, DnsPlan, Families, Resolver, Resolvers},
+    offers::{Observer, OffersPlan, Reach},
+    roots::{self, RootsError},
+    starttls::{Opening, Prober, StartTlsPlan},
+    submit::{Password, ProbeWords, Submitter},
+    tls::{TlsClient, TlsError},
+};
+use crate::record::{
+    Record, RecordError,
+    token_key::{self, TokenKeyError},
+};
+use crate::wire::name::Host;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+/// What the command line said; it outweighs the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// Whom to ask; empty means whom the configuration names.
+    pub resolvers: Vec<SocketAddr>,
+    /// Which address families to connect to.
+    pub families: Families,
+    /// How we introduce ourselves, where the configuration does not say.
+    pub ehlo: Option<Host>,
+    /// Which addresses may be connected to.
+    pub reach: Option<Reach>,
+    /// Roots in place of the configured ones.
+    pub ca_files: Vec<PathBuf>,
+    /// Time for one endpoint.
+    pub deadline: Duration,
+    /// Which endpoints must be proved.
+    pub quorum: Option<Quorum>,
+    /// Days left of a certificate below which it is told.
+    pub warn_days: Option<u32>,
+}
+
+/// A run cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum MeansError {
+    /// The canaries.
+    #[error("the canaries cannot be started")]
+    Canary(#[from] CanaryError),
+    /// The resolver.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
+    /// A password.
+    #[error("cannot read the password of connector `{connector}`")]
+    Password {
+        /// Whose.
+        connector: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The store.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The roots.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    /// The TLS library.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The key of tokens.
+    #[error(transparent)]
+    TokenKey(#[from] TokenKeyError),
+}
+
+/// What every proof of a run needs.
+#[derive(Debug)]
+pub struct Means {
+    /// The configuration.
+    pub config: Config,
+    /// Looks at receivers.
+    pub observer: Arc<Observer>,
+    /// The roots a chain may end at.
+    pub roots: Arc<Roots>,
+    /// What replies mean.
+    pub replies: Arc<ReplyTable>,
+    /// Which endpoints must be proved.
+    pub quorum: Quorum,
+    /// Days left of a certificate below which it is told.
+    pub warn_days: u32,
+    resolver: Resolver,
+    prober: Prober,
+    clock: Clock,
+    posts: BTreeMap<String, Post>,
+}
+
+impl Means {
+    /// What looking at receivers needs.
+    ///
+    /// # Errors
+    ///
+    /// Roots that cannot be read, no resolver, no TLS.
+    pub fn build(config: Config, flags: Flags) -> Result<Self, MeansError> {
+        let limits = Limits {
+            sessions_per_address: config.rounds.sessions_per_address,
+            per_operator_per_minute: config.rounds.per_operator_per_minute,
+            ..config.limits
+        };
+        let given =
+            if flags.resolvers.is_empty() { &config.dns.resolvers } else { &flags.resolvers };
+        let resolvers = match given.as_slice() {
+            [] => Resolvers::System,
+            given => Resolvers::Given(given.to_vec()),
+        };
+        let resolver =
+            Resolver::new(DnsPlan { resolvers, families: flags.families, ..DnsPlan::default() })?;
+        let clock = Clock::system();
+        let ehlo = config.organisation.ehlo.clone().or(flags.ehlo);
+        let plan = StartTlsPlan {
+            ehlo,
+            deadline: flags.deadline,
+            opening: Opening::ByPort,
+            source: None,
+            retry_after: Duration::from_secs(5),
+            limits,
+        };
+        let prober = Prober::new(TlsClient::new()?, clock, plan);
+        let configured = match config.dns.allow_private {
+            Reachable::Anywhere => Reach::Anywhere,
+            Reachable::Public => Reach::Public,
+        };
+        let offers = OffersPlan {
+            port: config.ports.smtp,
+            reach: flags.reach.unwrap_or(configured),
+            depth: Depth::Shallow,
+            limits,
+        };
+        let observer = Arc::new(Observer::new(resolver.clone(), prober.clone(), offers));
+        let explained: Vec<_> =
+            config.replies.iter().map(|rule| (rule.pattern.clone(), rule.class)).collect();
+        Ok(Self {
+            observer,
+            roots: Arc::new(roots_of(&config, &flags.ca_files)?),
+            replies: Arc::new(ReplyTable::with(&explained)),
+            quorum: flags.quorum.unwrap_or(config.rounds.quorum),
+            warn_days: flags.warn_days.unwrap_or(config.rounds.warn_days),
+            resolver,
+            prober,
+            clock,
+            posts: BTreeMap::new(),
+            config,
+        })
+    }
+
+    /// Opens the record and starts the canaries: what proofs by probe mail need besides.
+    ///
+    /// # Errors
+    ///
+    /// The state directory is held by somebody else or cannot be used; a canary cannot listen.
+    pub async fn start_canaries(&mut self) -> Result<(), MeansError> {
+        let state_dir = &self.config.state_dir;
+        let ledger = Ledger::new(Record::open(state_dir)?);
+        let key = Arc::new(token_key::open(state_dir)?);
+        let making = Making {
+            canaries: &self.config.canaries,
+            connectors: &self.config.outbound,
+            state_dir,
+            roots: &self.roots,
+        };
+        let canaries = Arc::new(Canaries::start(making, &key, self.clock).await?);
+        for connector in &self.config.outbound {
+            let Some(submitter) = self.submitter(connector)? else { continue };
+            let post = Post {
+                submitter: Arc::new(submitter),
+                canaries: Arc::clone(&canaries),
+                ledger: ledger.clone(),
+                key: Arc::clone(&key),
+                resolver: self.resolver.clone(),
+                clock: self.clock,
+            };
+            self.posts.insert(connector.name.clone(), post);
+        }
+        Ok(())
+    }
+
+    /// What rounds under this connector need; none where nothing is submitted under it.
+    pub fn post(&self, connector: &str) -> Option<&Post> {
+        self.posts.get(connector)
+    }
+
+    /// The clock of the run.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn submitter(&self, connector: &OutboundConnector) -> Result<Option<Submitter>, MeansError> {
+        let Some(submit) = &connector.submit else { return Ok(None) };
+        let unreadable =
+            |source| MeansError::Password { connector: connector.name.clone(), source };
+        let password = submit.credentials.as_ref().map(Password::read);
+        let password = password.transpose().map_err(unreadable)?;
+        let words = ProbeWords { organisation: self.config.organisation.name.clone() };
+        Ok(Some(Submitter::new(
+            submit.clone(),
+            password,
+            Arc::clone(&self.roots),
+            self.resolver.clone(),
+            &self.prober,
+            words,
+        )))
+    }
+}
+
+fn roots_of(config: &Config, instead: &[PathBuf]) -> Result<Roots, RootsError> {
+    if !instead.is_empty() {
+        return roots::files(instead);
+    }
+    let mut all = match config.tls.source {
+        RootSource::Mozilla => roots::mozilla(),
+        RootSource::None => Roots::default(),
+        RootSource::System => roots::system()?,
+    };
+    if !config.tls.ca_files.is_empty() {
+        let more = roots::files(&config.tls.ca_files)?;
+        let sources = [all.source.as_str(), more.source.as_str()];
+        all.source =
+            sources.into_iter().filter(|source| !source.is_empty()).collect::<Vec<_>>().join(", ");
+        all.anchors.extend(more.anchors);
+    }
+    Ok(all)
+}

@@ -1,0 +1,181 @@
+//! Every claim proved now: all works side by side, until each is decided or patience ends.
+//!
+//! Invariant: each claim of each work is told once, whatever became of the work.
+
+use super::{
+    look::Standard,
+    matrix::{Enforce, Proof, Work},
+    means::Means,
+    round::{self, Patience, sender::Round},
+};
+use crate::model::{
+    claim::Claim,
+    connector::CertificateFiles,
+    delivery::Scope,
+    judgement::{Judgement, Remarks},
+    obstacle::{Obstacle, ObstacleId},
+    report::{ClaimReport, PartnerReport},
+    requirement::Requirement,
+    state::State,
+};
+use crate::observe::{
+    enforces::EnforcesPlan,
+    envelope::{ClientIdentity, ClientIdentityError},
+};
+use std::{collections::HashMap, sync::Arc};
+use tokio::task::JoinSet;
+
+/// Proves every work; `done` hears how many are. The partners come in the order of the configuration.
+pub async fn verify(
+    means: &Arc<Means>,
+    works: &[Work],
+    patience: &Patience,
+    mut done: impl FnMut(usize),
+) -> Vec<PartnerReport> {
+    let mut running = JoinSet::new();
+    let mut claims: HashMap<tokio::task::Id, usize> = HashMap::new();
+    for (at, work) in works.iter().cloned().enumerate() {
+        let (means, patience) = (Arc::clone(means), patience.clone());
+        let task = running.spawn(async move { prove(&means, &work, &patience).await });
+        claims.insert(task.id(), at);
+    }
+    let mut told: Vec<Option<ClaimReport>> = works.iter().map(|_| None).collect();
+    let mut count = 0;
+    while let Some(next) = running.join_next_with_id().await {
+        let (id, report) = match next {
+            Ok((id, report)) => (id, Some(report)),
+            Err(error) => (error.id(), None),
+        };
+        if let Some(place) = claims.get(&id).and_then(|at| told.get_mut(*at)) {
+            *place = report;
+        }
+        count += 1;
+        done(count);
+    }
+    let told = works.iter().zip(told).map(|(work, report)| {
+        let report = report.unwrap_or_else(|| unknown(work, ObstacleId::InternalError, PANICKED));
+        (work, report)
+    });
+    by_partner(means, &told.collect::<Vec<_>>())
+}
+
+const PANICKED: &str = "the proof panicked; this is a defect of mxwarden";
+
+/// The reports of works, told once for each claim that rests on them.
+fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport> {
+    let mut partners = Vec::new();
+    for partner in &means.config.partners {
+        let mut claims: Vec<ClaimReport> = Vec::new();
+        for (work, report) in told {
+            let of_partner = work.claims.iter().filter(|(name, _)| *name == partner.name);
+            claims.extend(
+                of_partner.map(|(_, claim)| ClaimReport { claim: *claim, ..report.clone() }),
+            );
+        }
+        if claims.is_empty() {
+            continue;
+        }
+        let order: Vec<Claim> = Claim::all().collect();
+        claims.sort_by_key(|report| order.iter().position(|claim| *claim == report.claim));
+        let state = State::worst(claims.iter().map(|claim| claim.state));
+        partners.push(PartnerReport { partner: partner.name.clone(), state, claims });
+    }
+    partners
+}
+
+/// Proves one work.
+pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> ClaimReport {
+    let claim = first_claim(work);
+    match &work.proof {
+        Proof::NotTestable { why, .. } => unknown(work, ObstacleId::NotTestable, why),
+        Proof::ReceiverEnforces(enforce) => match plan(means, enforce) {
+            Ok(plan) => {
+                let standard = round::receiver::Standard {
+                    replies: Arc::clone(&means.replies),
+                    quorum: means.quorum,
+                };
+                let requirement = &enforce.requirement;
+                let observer = &means.observer;
+                round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
+                    .await
+            }
+            Err(error) => unknown(work, ObstacleId::NotTestable, &chain(&error)),
+        },
+        Proof::ReceiverOffers { requirement, targets } => {
+            let standard = Standard {
+                requirement: requirement.clone(),
+                roots: Arc::clone(&means.roots),
+                quorum: means.quorum,
+                warn_days: means.warn_days,
+            };
+            round::offers::round(&means.observer, claim, &standard, targets, patience).await
+        }
+        Proof::SenderEnforces { connector, proved_on } => {
+            let connector = means.config.outbound(connector);
+            let canaries = means.config.outbound(proved_on);
+            match (connector, canaries, means.post(proved_on)) {
+                (Some(connector), Some(canaries), Some(post)) => {
+                    let requirement = &connector.requirement;
+                    // Nothing is imported yet: whether partner and canaries lie under one rule is assumed.
+                    let begun = Round::begin(canaries, requirement, Scope::Assumed, post).await;
+                    let evidence = match begun {
+                        Ok(round) => round.run(patience).await,
+                        Err(error) => Err(error),
+                    };
+                    match evidence {
+                        Ok(evidence) => round::sender::report(claim, &evidence),
+                        Err(error) => unknown(work, ObstacleId::InternalError, &chain(&error)),
+                    }
+                }
+                _ => unknown(work, ObstacleId::NotTestable, "its canaries are not running"),
+            }
+        }
+    }
+}
+
+fn plan(means: &Means, enforce: &Enforce) -> Result<EnforcesPlan, ClientIdentityError> {
+    let read = |files: Option<&CertificateFiles>| {
+        files.map(ClientIdentity::read).transpose().map(|identity| identity.map(Arc::new))
+    };
+    let probe = enforce.probe.as_ref();
+    Ok(EnforcesPlan {
+        demand: enforce.demand.clone(),
+        targets: enforce.targets.clone(),
+        client: read(probe.and_then(|probe| probe.client_certificate.as_ref()))?,
+        other_client: read(probe.and_then(|probe| probe.other_client_certificate.as_ref()))?,
+        sources: probe.map(|probe| probe.source_addresses.clone()).unwrap_or_default(),
+        organisation: means.config.organisation.name.clone(),
+    })
+}
+
+fn first_claim(work: &Work) -> Claim {
+    work.claims.first().map_or(Claim::OUTBOUND_RECEIVER_OFFERS, |(_, claim)| *claim)
+}
+
+fn unknown(work: &Work, id: ObstacleId, detail: &str) -> ClaimReport {
+    let claim = first_claim(work);
+    let requirement = match &work.proof {
+        Proof::NotTestable { requirement, .. } | Proof::ReceiverOffers { requirement, .. } => {
+            requirement.clone()
+        }
+        Proof::ReceiverEnforces(enforce) => enforce.requirement.clone(),
+        Proof::SenderEnforces { requirement, .. } => requirement.clone(),
+    };
+    unknown_claim(claim, requirement, Obstacle::new(id, claim, detail))
+}
+
+fn unknown_claim(claim: Claim, requirement: Requirement, first: Obstacle) -> ClaimReport {
+    let remarks = Remarks { summary: first.detail.clone(), ..Remarks::default() };
+    ClaimReport::new(claim, requirement, &Judgement::unknown(first, remarks), String::new())
+}
+
+/// An error with everything it came from.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        told.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    told
+}
