@@ -94,7 +94,8 @@ pub async fn look_and_judge(
     }
     for (at, session) in evidence.sessions.iter_mut().enumerate() {
         if again(at, session) {
-            observer.look_without_sni(session).await;
+            // Boxed, or every look would carry the room for this one.
+            Box::pin(observer.look_without_sni(session)).await;
         }
     }
     evidence.finished_at = observer.clock().now();

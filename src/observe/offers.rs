@@ -185,7 +185,8 @@ impl Observer {
             drop(leave);
             self.count(&session);
             match self.plan.depth {
-                Depth::Deep => self.deepen(&mut session).await,
+                // Boxed, or every look would carry the room for a deep one.
+                Depth::Deep => Box::pin(self.deepen(&mut session)).await,
                 Depth::Shallow => {}
             }
             session

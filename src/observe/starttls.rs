@@ -79,7 +79,8 @@ impl Prober {
         let until = Instant::now() + self.plan.deadline;
         let mut session = self.look_by_handshake(endpoint, until).await;
         if legacy::may_be_our_limits(&session) {
-            self.look_by_hello(&mut session, until).await;
+            // Boxed, as all that is rare: every look would carry the room for it.
+            Box::pin(self.look_by_hello(&mut session, until)).await;
         }
         session
     }
@@ -89,7 +90,7 @@ impl Prober {
         let first = Try { key_share: KeyShare::PostQuantum, sni: Sni::Sent, until };
         let session = self.session(endpoint, first).await;
         if is_silence_after_hello(&session) {
-            return self.look_classical(session, first).await;
+            return Box::pin(self.look_classical(session, first)).await;
         }
         let pause = self.plan.retry_after;
         if !is_transient(&session.ending) || !self.pause(pause, until, endpoint).await {
