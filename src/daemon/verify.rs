@@ -110,7 +110,7 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Clai
             };
             round::offers::round(&means.observer, claim, &standard, targets, patience).await
         }
-        Proof::SenderEnforces { connector, proved_on } => {
+        Proof::SenderEnforces { connector, proved_on, .. } => {
             let connector = means.config.outbound(connector);
             let canaries = means.config.outbound(proved_on);
             match (connector, canaries, means.post(proved_on)) {

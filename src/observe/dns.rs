@@ -73,9 +73,10 @@ pub enum Resolvers {
 }
 
 /// Which addresses to ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Families {
     /// A and AAAA.
+    #[default]
     Both,
     /// A.
     V4,
