@@ -21,6 +21,7 @@
 //! | [`wire`] | bytes in, values out: names, replies, certificates, hellos; no I/O, no clock | – |
 //! | [`model`] | our nouns: requirement, target, session, evidence, finding, obstacle, judgement, report | `wire` |
 //! | [`judge`] | evidence + requirement + now → state; pure and total | `wire` `model` |
+//! | [`config`] | what the operator has said: TOML in, the nouns of `model` out, every mistake at once | `wire` `model` |
 //! | [`observe`] | looks at the world: DNS, SMTP, TLS; the only module that touches the network | `wire` `model` |
 //! | [`daemon`] | ties the verbs together: one look, judged | all but `cli` `lab` |
 //! | [`lab`] | DNS, SMTP peers and a CA in this process, for `demo` and tests | `wire` `model` |
@@ -41,6 +42,7 @@
 //! - A look is polite: one session at a time with an address, QUIT, an honest EHLO name, no DATA.
 
 pub mod cli;
+pub mod config;
 pub mod daemon;
 pub mod judge;
 pub mod lab;

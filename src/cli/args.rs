@@ -26,6 +26,8 @@ pub struct Cli {
 pub enum Command {
     /// Probe what the mail servers of a domain offer, once.
     Check(Box<CheckArgs>),
+    /// Validate a configuration, or print one with every key.
+    Config(ConfigArgs),
     /// Show the whole thing on this machine alone, with servers that misbehave on purpose.
     Demo(DemoArgs),
     /// Explain a finding or an obstacle: what it means, why it matters, what to do.
@@ -112,6 +114,27 @@ pub struct ProbingArgs {
     /// Print transcripts and certificate chains as well.
     #[arg(long)]
     pub verbose: bool,
+}
+
+/// `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// The commands of `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tell every mistake in a configuration, or that there is none.
+    Check {
+        /// The configuration.
+        #[arg(value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+        file: PathBuf,
+    },
+    /// Print a configuration with every key, its default and a sentence.
+    Example,
 }
 
 /// `demo`.

@@ -6,6 +6,7 @@
 
 pub mod args;
 mod check;
+mod config;
 mod demo;
 mod explain;
 pub mod render;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     let outcome = match &cli.command {
         Command::Check(args) => check::run(args, &mut out),
+        Command::Config(args) => config::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
     };
