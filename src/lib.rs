@@ -22,6 +22,7 @@
 //! | [`model`] | our nouns: requirement, target, session, evidence, finding, obstacle, judgement, report | `wire` |
 //! | [`judge`] | evidence + requirement + now → state; pure and total | `wire` `model` |
 //! | [`observe`] | looks at the world: DNS, SMTP, TLS, and as canaries lets it come; the only module that touches the network | `wire` `model` |
+//! | [`config`] | what the operator has said: TOML in, the nouns of `model` out, every mistake at once | `wire` `model` |
 //! | [`observe`] | looks at the world: DNS, SMTP, TLS; the only module that touches the network | `wire` `model` |
 //! | [`record`] | the store: probes, before they are sent, and who came for them; SQL stands here alone | `wire` `model` |
 //! | [`daemon`] | ties the verbs together: one look, judged | all but `cli` `lab` |
@@ -43,6 +44,7 @@
 //! - A look is polite: one session at a time with an address, QUIT, an honest EHLO name, no DATA.
 
 pub mod cli;
+pub mod config;
 pub mod daemon;
 pub mod judge;
 pub mod lab;

@@ -13,9 +13,6 @@ use std::{
     time::Duration,
 };
 
-/// Where the configuration is looked for.
-const DEFAULT_CONFIG: &str = "/etc/mxwarden/mxwarden.toml";
-
 /// Proves that mail between an organisation and its partners is really protected by TLS.
 #[derive(Debug, Parser)]
 #[command(name = "mxwarden", version, max_term_width = 100)]
@@ -35,6 +32,8 @@ pub enum Command {
     Canary(CanaryArgs),
     /// Probe what the mail servers of a domain offer, once.
     Check(Box<CheckArgs>),
+    /// Validate a configuration, or print one with every key.
+    Config(ConfigArgs),
     /// Show the whole thing on this machine alone, with servers that misbehave on purpose.
     Demo(DemoArgs),
     /// Explain a finding or an obstacle: what it means, why it matters, what to do.
@@ -100,7 +99,7 @@ pub enum CanaryCommand {
 #[derive(Debug, Args)]
 pub struct ZoneArgs {
     /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
 }
 
@@ -116,7 +115,7 @@ pub struct VerifyArgs {
     #[arg(value_name = "PARTNER")]
     pub partners: Vec<String>,
     /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
     /// Prove this claim only, such as inbound/receiver-enforces. Repeatable.
     #[arg(long = "claim", value_name = "CLAIM")]
@@ -171,6 +170,27 @@ pub struct ProbingArgs {
     /// Print transcripts and certificate chains as well.
     #[arg(long)]
     pub verbose: bool,
+}
+
+/// `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// The commands of `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tell every mistake in a configuration, or that there is none.
+    Check {
+        /// The configuration.
+        #[arg(value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+        file: PathBuf,
+    },
+    /// Print a configuration with every key, its default and a sentence.
+    Example,
 }
 
 /// `demo`.

@@ -1,6 +1,10 @@
 //! `mxwarden canary zone`: the DNS records that the configured canaries need.
 
-use super::{Failure, args::{CanaryArgs, CanaryCommand}, check::tell};
+use super::{
+    Failure,
+    args::{CanaryArgs, CanaryCommand},
+    check::tell,
+};
 use crate::config::{Config, Loaded};
 use crate::observe::{canary::CanaryCa, clock::Clock};
 use std::{

@@ -7,6 +7,7 @@
 pub mod args;
 mod canary;
 mod check;
+mod config;
 mod demo;
 mod explain;
 pub mod render;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Canary(args) => canary::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
+        Command::Config(args) => config::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out),

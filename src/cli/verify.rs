@@ -98,7 +98,7 @@ fn works(args: &VerifyArgs, config: &Config) -> Result<Vec<Work>, Failure> {
     for name in &args.partners {
         let Some(partner) = config.partner(name) else {
             let names = config.partners.iter().map(|partner| partner.name.as_str());
-            let hint = match closest(name, names) {
+            let hint = match closest(name, names, 2) {
                 Some(close) => format!("did you mean `{close}`?"),
                 None => "partners are named in [[partner]]".to_owned(),
             };
@@ -132,7 +132,10 @@ fn refuse_what_is_not_there(probing: &ProbingArgs, config: &Config) -> Result<()
         (Some(Dnssec::TrustAd), _) => Some("--dnssec trust-ad"),
         _ if probing.trust_anchor.is_some() => Some("--trust-anchor"),
         // The configuration's own wish was told as a warning.
-        (Some(Dnssec::Off) | None, settings::Dnssec::Off | settings::Dnssec::TrustAd | settings::Dnssec::Validate) => None,
+        (
+            Some(Dnssec::Off) | None,
+            settings::Dnssec::Off | settings::Dnssec::TrustAd | settings::Dnssec::Validate,
+        ) => None,
     };
     match later {
         Some(flag) => Err(Failure::usage(

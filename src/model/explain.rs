@@ -39,33 +39,7 @@ const NEAR: usize = 3;
 /// The id that `text` was most likely meant to be, finding or obstacle, whatever its case; none where
 /// more than three letters differ.
 pub fn closest(text: &str) -> Option<&'static str> {
-    let text = text.trim().to_lowercase();
-    let length = text.chars().count();
     let findings = FindingId::ALL.iter().map(|id| id.as_str());
     let obstacles = ObstacleId::ALL.iter().map(|id| id.as_str());
-    findings
-        .chain(obstacles)
-        // Also keeps the cost of a pasted page of text at nothing.
-        .filter(|name| name.len().abs_diff(length) <= NEAR)
-        .map(|name| (distance(&text, name), name))
-        .filter(|(distance, _)| *distance <= NEAR)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// The Levenshtein distance: insertions, deletions and replacements that turn one text into the other.
-fn distance(from: &str, to: &str) -> usize {
-    // The row of the classic table, without its first cell, which is the row's number.
-    let mut row: Vec<usize> = (1..=to.chars().count()).collect();
-    for (number, ours) in from.chars().enumerate() {
-        let mut diagonal = number;
-        let mut left = number + 1;
-        for (cell, theirs) in row.iter_mut().zip(to.chars()) {
-            let replaced = diagonal + usize::from(ours != theirs);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_else(|| from.chars().count())
+    crate::wire::text::closest(&text.trim().to_lowercase(), findings.chain(obstacles), NEAR)
 }

@@ -76,6 +76,40 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     data_encoding::BASE64.decode(text.as_bytes()).ok()
 }
 
+/// The name that `text` was most likely meant to be; none where more than `near` letters differ.
+pub fn closest<'a>(
+    text: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    near: usize,
+) -> Option<&'a str> {
+    let length = text.chars().count();
+    names
+        .into_iter()
+        // Also keeps the cost of a pasted page of text at nothing.
+        .filter(|name| name.len().abs_diff(length) <= near)
+        .map(|name| (distance(text, name), name))
+        .filter(|(distance, _)| *distance <= near)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// The Levenshtein distance: insertions, deletions and replacements that turn one text into the other.
+fn distance(from: &str, to: &str) -> usize {
+    // The row of the classic table, without its first cell, which is the row's number.
+    let mut row: Vec<usize> = (1..=to.chars().count()).collect();
+    for (number, ours) in from.chars().enumerate() {
+        let mut diagonal = number;
+        let mut left = number + 1;
+        for (cell, theirs) in row.iter_mut().zip(to.chars()) {
+            let replaced = diagonal + usize::from(ours != theirs);
+            diagonal = *cell;
+            left = replaced.min(diagonal + 1).min(left + 1);
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or_else(|| from.chars().count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +136,19 @@ mod tests {
         assert_eq!(from_hex("zz"), None);
         assert_eq!(from_hex("+1"), None);
         assert_eq!(hex(&[0, 255]), "00ff");
+    }
+
+    #[test]
+    fn distances_are_those_of_levenshtein() {
+        let check = |from, to, expect| {
+            assert_eq!(distance(from, to), expect, "{from} {to}");
+            assert_eq!(distance(to, from), expect, "{to} {from}");
+        };
+        check("", "", 0);
+        check("", "abc", 3);
+        check("kitten", "sitting", 3);
+        check("flaw", "lawn", 2);
+        check("stale", "stale", 0);
+        check("é", "e", 1);
     }
 }

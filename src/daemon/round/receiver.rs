@@ -12,11 +12,7 @@ use crate::judge::{
 use crate::model::{
     claim::Claim, judgement::Quorum, report::ClaimReport, requirement::Requirement,
 };
-use crate::observe::{
-    clock::Clock,
-    enforces::EnforcesPlan,
-    offers::Observer,
-};
+use crate::observe::{clock::Clock, enforces::EnforcesPlan, offers::Observer};
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;

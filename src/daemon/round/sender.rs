@@ -19,14 +19,17 @@ use crate::model::{
     canary::{Acting, Personality},
     claim::Claim,
     connector::OutboundConnector,
-    delivery::{
-        CanaryLook, CanarySession, DeliveryEvidence, Fitness, Probe, Scope, Submission,
-    },
+    delivery::{CanaryLook, CanarySession, DeliveryEvidence, Fitness, Probe, Scope, Submission},
     evidence,
     report::ClaimReport,
     requirement::Requirement,
 };
-use crate::observe::{canary_dns, clock::Clock, dns::Resolver, submit::{Submitter, fresh_id}};
+use crate::observe::{
+    canary_dns,
+    clock::Clock,
+    dns::Resolver,
+    submit::{Submitter, fresh_id},
+};
 use crate::record::Settled;
 use crate::wire::{mailbox::Mailbox, text::hex, token::TokenKey};
 use jiff::{SignedDuration, Timestamp};
@@ -224,8 +227,7 @@ impl<'a> Round<'a> {
         };
         self.post.ledger.settle(arrived.probe.id, how, session.finished_at).await?;
         let hostname = &arrived.stand.hostname;
-        let others =
-            |queued: &Queued<'_>| queued.is_draining && queued.stand.hostname == *hostname;
+        let others = |queued: &Queued<'_>| queued.is_draining && queued.stand.hostname == *hostname;
         if arrived.is_draining && !self.queued.iter().any(others) {
             self.post.canaries.end_drain(hostname);
         }

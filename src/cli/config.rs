@@ -1,0 +1,64 @@
+//! `mxwarden config`: validates a configuration, or prints one with every key.
+
+use super::{
+    Failure,
+    args::{ConfigArgs, ConfigCommand},
+};
+use crate::config::{Config, ConfigError, Mistake};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+/// Runs the command; the exit code.
+pub(super) fn run(args: &ConfigArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+    match &args.command {
+        ConfigCommand::Check { file } => {
+            let config = load(file)?;
+            let connectors = config.outbound.len() + config.inbound.len();
+            writeln!(
+                out,
+                "{}: valid: {}, {}, {}",
+                file.display(),
+                counted(config.partners.len(), "partner", "partners"),
+                counted(connectors, "connector", "connectors"),
+                counted(config.canaries.len(), "canary", "canaries"),
+            )?;
+        }
+        ConfigCommand::Example => out.write_all(Config::example().as_bytes())?,
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+/// The configuration in a file; its warnings are told on the way.
+///
+/// # Errors
+///
+/// A file that cannot be read, or every mistake that is in it.
+pub(super) fn load(file: &Path) -> Result<Config, Failure> {
+    match Config::read(file) {
+        Ok(loaded) => {
+            warn(&loaded.warnings);
+            Ok(loaded.config)
+        }
+        Err(error) => {
+            if let ConfigError::Mistakes(errors) = &error {
+                warn(&errors.warnings);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn warn(warnings: &[Mistake]) {
+    let mut err = io::stderr().lock();
+    for warning in warnings {
+        // Where nobody reads it, nobody is warned.
+        let _ = writeln!(err, "warning: {warning}");
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
