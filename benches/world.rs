@@ -219,6 +219,7 @@ impl Full {
         let nowhere = Resolvers::Given(vec![(Ipv4Addr::LOCALHOST, 9).into()]);
         let resolver = Resolver::new(DnsPlan { resolvers: nowhere, ..DnsPlan::default() }).unwrap();
         let starttls = StartTlsPlan {
+            opening: Default::default(),
             ehlo: Some("probe.bench.test".parse().unwrap()),
             deadline: Duration::from_secs(60),
             retry_after: Duration::from_secs(5),

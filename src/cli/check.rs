@@ -201,7 +201,6 @@ impl ObserverPlan {
                 ehlo: probing.ehlo.clone().or_else(own_name),
                 deadline: Duration::from_secs(probing.timeout),
                 opening: Opening::ByPort,
-                source: None,
                 retry_after: Duration::from_secs(5),
                 limits,
             },

@@ -228,7 +228,6 @@ impl World {
             },
             starttls: StartTlsPlan {
                 opening: Opening::ByPort,
-                source: None,
                 ehlo: None,
                 deadline: Duration::from_secs(10),
                 retry_after: Duration::ZERO,

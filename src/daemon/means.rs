@@ -134,7 +134,6 @@ impl Means {
             ehlo,
             deadline: flags.deadline,
             opening: Opening::ByPort,
-            source: None,
             retry_after: Duration::from_secs(5),
             limits,
         };

@@ -6,16 +6,20 @@
 //!
 //! Invariant: a session waits for nothing but its client and the waits its script asks for.
 
+mod enforcing;
 mod heard;
 mod say;
 mod script;
 mod serve;
 mod table;
 mod tls;
+mod visitor;
 
 pub use heard::Heard;
 pub use say::Say;
-pub use script::{ClientCertificate, Handshake, Intolerance, Replies, Script, Starts, Tls};
+pub use script::{
+    ClientCertificate, Handshake, Intolerance, Replies, Rule, Script, Starts, Tls, When,
+};
 
 use crate::lab::LabError;
 use heard::Logs;
@@ -32,6 +36,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
 };
+use visitor::Known;
 
 /// A peer that is listening.
 #[derive(Debug)]
@@ -48,6 +53,7 @@ struct Loaded {
     script: Script,
     tls: Option<Arc<ServerConfig>>,
     greeted: AtomicUsize,
+    known: Known,
 }
 
 impl Loaded {
@@ -56,7 +62,7 @@ impl Loaded {
             Handshake::Tls(options) => Some(Arc::new(tls::config(options)?)),
             Handshake::AfterHello(_) | Handshake::AtOnce(_) => None,
         };
-        Ok(Arc::new(Self { script, tls, greeted: AtomicUsize::new(0) }))
+        Ok(Arc::new(Self { script, tls, greeted: AtomicUsize::new(0), known: Known::default() }))
     }
 
     /// The greeting of the next connection.

@@ -29,7 +29,7 @@ use tokio::{
 };
 
 /// How long a peer may take to answer QUIT; nothing depends on it.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Where the approach led.
 pub(super) enum Approach {
@@ -37,6 +37,14 @@ pub(super) enum Approach {
     Agreed(Screen<TcpStream>),
     /// STARTTLS is not offered; we took leave.
     NotOffered,
+}
+
+/// How a session began.
+pub(super) enum Arrival {
+    /// The server has answered EHLO in clear.
+    Greeted(Dialogue<TcpStream>),
+    /// On this port TLS comes first.
+    InTls(TcpStream),
 }
 
 /// How TLS is asked for.
@@ -76,18 +84,14 @@ impl Prober {
         command: Command,
         until: Instant,
     ) -> Result<Approach, Ending> {
-        let limits = &self.plan.limits;
-        let endpoint = session.endpoint.clone();
-        let tcp = self.connect(&endpoint, until).await?;
-        session.local_address = tcp.local_addr().ok().map(|local| local.ip());
-        if self.is_implicit(endpoint.port) {
-            session.starttls = StartTls::Implicit;
-            return Ok(Approach::Agreed(Screen::new(tcp, Vec::new(), limits.injected)));
-        }
-        let mut smtp = self.introduce(tcp, session, stage).await?;
-        let offered = session.ehlo.as_ref().is_some_and(|ehlo| ehlo.capabilities.has("STARTTLS"));
-        if !offered {
-            session.starttls = StartTls::NotOffered;
+        let injected = self.plan.limits.injected;
+        let mut smtp = match self.arrive(session, stage, until).await? {
+            Arrival::Greeted(smtp) => smtp,
+            Arrival::InTls(tcp) => {
+                return Ok(Approach::Agreed(Screen::new(tcp, Vec::new(), injected)));
+            }
+        };
+        if session.starttls == StartTls::NotOffered {
             farewell(&mut smtp, stage).await;
             return Ok(Approach::NotOffered);
         }
@@ -117,53 +121,47 @@ impl Prober {
         Ok(Screen::new(tcp, behind, self.plan.limits.injected))
     }
 
-    /// Up to the reply to EHLO in clear.
-    pub(super) async fn open(
+    /// Up to the reply to EHLO in clear, or to the connection where TLS comes first.
+    pub(super) async fn arrive(
         &self,
         session: &mut Session,
         stage: &mut Stage,
         until: Instant,
-    ) -> Result<Dialogue<TcpStream>, Ending> {
-        let tcp = self.connect(&session.endpoint.clone(), until).await?;
+    ) -> Result<Arrival, Ending> {
+        let endpoint = session.endpoint.clone();
+        let tcp = self.connect(&endpoint, until).await?;
         session.local_address = tcp.local_addr().ok().map(|local| local.ip());
-        self.introduce(tcp, session, stage).await
-    }
-
-    async fn introduce(
-        &self,
-        tcp: TcpStream,
-        session: &mut Session,
-        stage: &mut Stage,
-    ) -> Result<Dialogue<TcpStream>, Ending> {
+        if self.is_implicit(endpoint.port) {
+            session.starttls = StartTls::Implicit;
+            return Ok(Arrival::InTls(tcp));
+        }
         let mut smtp = Dialogue::new(tcp, &self.plan.limits);
         let banner = smtp.hear(Phase::Connect, &mut stage.log).await?;
         session.banner = Some(banner.clone());
         accept(&mut smtp, banner, Phase::Connect, stage).await?;
         stage.enter(session, Phase::Ehlo);
         let ehlo = self.greet(&mut smtp, &self.introduction(session), Phase::Ehlo, stage).await?;
+        let offered = ehlo.capabilities.has("STARTTLS");
         // RFC 5321 §4.3.2: 250 alone answers EHLO. A second 220 is half a greeting, and lacks nothing.
-        if !ehlo.capabilities.has("STARTTLS") && ehlo.reply.code != 250 {
+        if !offered && ehlo.reply.code != 250 {
             let detail = format!("{:?} answered {}", ehlo.command, ehlo.reply);
             return Err(Ending::Protocol(Phase::Ehlo, detail));
         }
         session.ehlo = Some(ehlo);
-        Ok(smtp)
+        if !offered {
+            session.starttls = StartTls::NotOffered;
+        }
+        Ok(Arrival::Greeted(smtp))
     }
 
-    pub(super) async fn connect(
-        &self,
-        endpoint: &Endpoint,
-        until: Instant,
-    ) -> Result<TcpStream, Ending> {
+    async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<TcpStream, Ending> {
         let address = SocketAddr::new(endpoint.address, endpoint.port);
         let patience = until.saturating_duration_since(Instant::now()) * 3 / 4;
-        let connecting = async {
-            let Some(source) = self.plan.source else { return TcpStream::connect(address).await };
-            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            socket.bind(SocketAddr::new(source, 0))?;
-            socket.connect(address).await
+        let tcp = match self.source {
+            Some(source) => timeout(patience, bound(source)?.connect(address)).await,
+            None => timeout(patience, TcpStream::connect(address)).await,
         };
-        match timeout(patience, connecting).await {
+        match tcp {
             Ok(Ok(tcp)) => {
                 // No command waits for a delayed acknowledgement. Failing to say so costs 40 ms, nothing else.
                 let _ = tcp.set_nodelay(true);
@@ -280,6 +278,18 @@ pub(super) async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     // The phase of a farewell is nobody's business: all was seen before it.
     let _ = timeout(FAREWELL, smtp.ask("QUIT", Phase::Ehlo, &mut stage.log)).await;
+}
+
+/// A socket that goes out from this address. That it cannot be had is this host's doing.
+fn bound(source: IpAddr) -> Result<TcpSocket, Ending> {
+    let socket = match source {
+        IpAddr::V4(_) => TcpSocket::new_v4(),
+        IpAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    let bind = |socket: TcpSocket| socket.bind(SocketAddr::new(source, 0)).map(|()| socket);
+    socket.and_then(bind).map_err(|error| {
+        Ending::Internal(format!("this host cannot send from its address {source}: {error}"))
+    })
 }
 
 fn no_connection(error: &io::Error) -> Ending {

@@ -230,13 +230,13 @@ impl Prober {
             host: endpoint.host.as_ref(),
             address: endpoint.address,
             key_share: KeyShare::PostQuantum,
-            versions: Versions::Modern,
-            identity: None,
+            versions: Versions::All,
             sni: Sni::Sent,
+            identity: None,
             chain_limit: self.plan.limits.chain,
         };
         let stream = match timeout_at(until, self.tls.shake(screen, hello)).await {
-            Ok(Shaken::Done(stream, _)) => stream,
+            Ok(Shaken::Done(stream, ..)) => stream,
             Ok(Shaken::Failed { failure, .. }) => return Piggyback::Unclear(failure.to_string()),
             Err(_) => return Piggyback::Unclear("no handshake in time".to_owned()),
         };

@@ -30,6 +30,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         Self { io, reader: ReplyReader::new(limits.reply), unread: Vec::new() }
     }
 
+    /// Sends one command line, unless the peer has spoken out of turn: its words would pass for the reply.
+    pub(super) async fn say(
+        &mut self,
+        line: &str,
+        phase: Phase,
+        log: &mut Transcript,
+    ) -> Result<(), Ending> {
+        self.check_turn(phase, log)?;
+        log.client(line);
+        self.send(&format!("{line}\r\n"), phase, log).await
+    }
+
+
     /// One command that nobody else may read, and its reply: `shown` stands for it in the transcript.
     pub(super) async fn ask_in_secret(
         &mut self,
@@ -39,28 +52,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         log: &mut Transcript,
     ) -> Result<Reply, Ending> {
         log.client(shown);
-        let mut unseen = Transcript::within(0);
-        self.say(line, phase, &mut unseen).await?;
+        self.say(line, phase, &mut Transcript::within(0)).await?;
         self.hear(phase, log).await
     }
 
-    /// Sends one command line, unless the peer has spoken out of turn: its words would pass for the reply.
-    pub(super) async fn say(
+    /// Sends a message, dots stuffed and the end marked, and waits for the reply; the transcript gets its
+    /// header.
+    pub(super) async fn deliver(
         &mut self,
-        line: &str,
+        message: &str,
         phase: Phase,
         log: &mut Transcript,
-    ) -> Result<(), Ending> {
-        if !self.unread.is_empty() {
-            let early = printable_within(&self.unread, 200);
-            let detail = format!("the peer spoke before it was asked: `{early}`");
-            log.note(&detail);
-            return Err(Ending::Protocol(phase, detail));
+    ) -> Result<Reply, Ending> {
+        self.check_turn(phase, log)?;
+        for line in message.lines().take_while(|line| !line.is_empty()) {
+            log.client(line);
         }
-        log.client(line);
-        let bytes = format!("{line}\r\n");
+        log.note("the body of the message, and the dot");
+        let mut stuffed = String::with_capacity(message.len() + 64);
+        for line in message.lines() {
+            // RFC 5321 §4.5.2: a line that begins with a dot gets one more.
+            if line.starts_with('.') {
+                stuffed.push('.');
+            }
+            stuffed.push_str(line);
+            stuffed.push_str("\r\n");
+        }
+        stuffed.push_str(".\r\n");
+        self.send(&stuffed, phase, log).await?;
+        self.hear(phase, log).await
+    }
+
+    fn check_turn(&self, phase: Phase, log: &mut Transcript) -> Result<(), Ending> {
+        if self.unread.is_empty() {
+            return Ok(());
+        }
+        let early = printable_within(&self.unread, 200);
+        let detail = format!("the peer spoke before it was asked: `{early}`");
+        log.note(&detail);
+        Err(Ending::Protocol(phase, detail))
+    }
+
+    async fn send(&mut self, text: &str, phase: Phase, log: &mut Transcript) -> Result<(), Ending> {
         let sent = async {
-            self.io.write_all(bytes.as_bytes()).await?;
+            self.io.write_all(text.as_bytes()).await?;
             self.io.flush().await
         };
         match sent.await {
@@ -191,5 +226,27 @@ impl Transcript {
 
     pub(super) fn into_lines(self) -> Vec<String> {
         self.lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_ends_at_its_dot_and_nowhere_before() {
+        let limits = Limits::default();
+        let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+        let (mut smtp, mut log) = (Dialogue::new(ours, &limits), Transcript::new(&limits));
+        theirs.write_all(b"250 2.0.0 Ok\r\n").await.unwrap();
+        let message = "Subject: a\n\n.\n..b\nc\n";
+        let reply = smtp.deliver(message, Phase::Data, &mut log).await.unwrap();
+        assert_eq!(reply.code, 250);
+        drop(smtp);
+        let mut sent = String::new();
+        theirs.read_to_string(&mut sent).await.unwrap();
+        assert_eq!(sent, "Subject: a\r\n\r\n..\r\n...b\r\nc\r\n.\r\n");
+        let noted = "-- the body of the message, and the dot";
+        assert_eq!(log.into_lines(), ["C: Subject: a", noted, "S: 250 2.0.0 Ok"]);
     }
 }

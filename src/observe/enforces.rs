@@ -1,329 +1,305 @@
-//! Less than the agreed TLS, tried at every endpoint of a receiver between two controls that must pass.
+//! Whether receivers refuse less than the agreed TLS: one experiment an endpoint, as evidence.
 //!
-//! 1. Where the mail goes, as for every look.
-//! 2. At each endpoint, one after another: control, negatives, control, with one source address, envelope sender
-//!    and recipient, so that grey-listing, rate limits and outages show at the controls too.
-//! 3. A control that is not taken ends the experiment: nothing can be proved, and nobody is bothered further.
+//! 1. Where the targets' mail goes.
+//! 2. A control; where it was not accepted nothing can be proved, and the server is left alone.
+//! 3. The negatives, then the control again, one session after another and politely apart; endpoints
+//!    side by side, but those that share an address in turn.
 //!
-//! Invariant: at a partner's receiver never DATA, and never more than six sessions.
+//! Invariant: DATA is never said at a partner's MX, and only an address given by the target itself, a
+//! public one, or any where that was allowed, is connected to.
 
 use super::{
-    envelope::{Asked, ClientIdentity, Way},
+    envelope::{Handover, Way},
+    hello::{Version, tls_of},
+    identity::ClientIdentity,
+    legacy,
+    letter::Letterhead,
     offers::Observer,
     starttls::Prober,
     tls::Versions,
 };
 use crate::model::{
     connector::Until,
-    deep::HelloOffer,
+    deep::{HelloOffer, HelloOutcome, HelloTried},
     enforcement::{
-        Attempt, AttemptKind, Demand, EndpointExperiments, EnforcesEvidence, Envelope, Experiment,
-        Place, Routed,
+        Attempt, Demand, EndpointExperiments, EnforcesEvidence, Envelope, Experiment, Routed,
     },
     evidence,
-    requirement::{MinVersion, TlsVersion},
-    session::{Ending, Endpoint, NotTried, Phase, Session},
+    requirement::TlsVersion,
+    session::{Ending, Endpoint, NotTried, Session},
     target::Target,
 };
-use crate::wire::{
-    mailbox::Mailbox,
-    name::{Host, NamePattern},
-    text,
-};
-use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
-use sha2::{Digest, Sha256};
-use std::{net::IpAddr, sync::Arc};
+use crate::wire::{smtp::Reply, text};
+use core::net::IpAddr;
+use std::{collections::BTreeMap, sync::Arc};
+use steps::{Certificate, Means, Step};
 use tokio::{task::JoinSet, time::Instant};
 
-/// What is tried, and with what.
+mod steps;
+
+/// The versions asked for by hand-made hellos: one session each.
+const LEGACY: [TlsVersion; steps::HELLOS] = [TlsVersion::Tls11, TlsVersion::Tls10];
+
+/// What is tried, where, and as whom.
 #[derive(Debug, Clone)]
 pub struct EnforcesPlan {
-    /// What is asked of the receiver.
+    /// What the receiver is to refuse. Whether the control has its certificate is told by `client`.
     pub demand: Demand,
-    /// Where.
+    /// Where mail is received.
     pub targets: Vec<Target>,
-    /// The certificate of the control, where one is required.
+    /// The certificate of the control.
     pub client: Option<Arc<ClientIdentity>>,
     /// A trusted certificate for another name.
     pub other_client: Option<Arc<ClientIdentity>>,
-    /// Local addresses to come from; none is the system's choice.
+    /// Local addresses to go out from; empty means the system's choice.
     pub sources: Vec<IpAddr>,
-    /// What people call us; it stands in messages.
-    pub organisation: String,
-}
-
-/// One attempt to be made.
-#[derive(Debug, Clone)]
-struct Step {
-    kind: AttemptKind,
-    way: StepWay,
-    mail_from: Option<Mailbox>,
-    source: Option<IpAddr>,
-}
-
-#[derive(Debug, Clone)]
-enum StepWay {
-    Clear,
-    Hello,
-    Tls(Versions, Option<Arc<ClientIdentity>>),
-}
-
-impl EnforcesPlan {
-    /// The address our probes come from: one the connector knows the partner by, where there is one.
-    fn source(&self) -> Option<IpAddr> {
-        let known = |address: &&IpAddr| self.is_known(**address);
-        self.sources.iter().find(known).or_else(|| self.sources.first()).copied()
-    }
-
-    fn foreign_source(&self) -> Option<IpAddr> {
-        self.sources.iter().find(|address| !self.is_known(**address)).copied()
-    }
-
-    fn is_known(&self, address: IpAddr) -> bool {
-        let networks = &self.demand.networks;
-        networks.is_empty() || networks.iter().any(|network| network.contains(&address))
-    }
-
-    fn control(&self) -> Step {
-        let needs = !self.demand.floor.client_names.is_empty();
-        let instead = self.demand.envelope.control_mail_from.as_ref();
-        let mail_from = match (needs, &self.client) {
-            (true, None) => instead.unwrap_or(&self.demand.envelope.mail_from),
-            _ => &self.demand.envelope.mail_from,
-        };
-        let client = if needs { self.client.clone() } else { None };
-        Step {
-            kind: AttemptKind::Control,
-            way: StepWay::Tls(Versions::Modern, client),
-            mail_from: Some(mail_from.clone()),
-            source: self.source(),
-        }
-    }
-
-    /// What must be refused, and what is only asked, in the order of how much it says.
-    fn negatives(&self) -> Vec<Step> {
-        let control = self.control();
-        let as_partner = Some(self.demand.envelope.mail_from.clone());
-        let step =
-            |kind, way| Step { kind, way, mail_from: as_partner.clone(), source: control.source };
-        let mut steps = vec![step(AttemptKind::Plaintext, StepWay::Clear)];
-        steps.push(step(AttemptKind::LegacyTls, StepWay::Hello));
-        let client = match &control.way {
-            StepWay::Tls(_, client) => client.clone(),
-            StepWay::Clear | StepWay::Hello => None,
-        };
-        if self.demand.floor.min_version == MinVersion::Tls13 {
-            let tls = StepWay::Tls(Versions::Tls12, client.clone());
-            steps.push(step(AttemptKind::LegacyTls, tls));
-        }
-        if self.demand.place == Place::Partners {
-            return steps;
-        }
-        let modern = |client| StepWay::Tls(Versions::Modern, client);
-        if let Some(name) = self.demand.floor.client_names.first() {
-            steps.push(step(AttemptKind::NoClientCert, modern(None)));
-            // Without one this attempt is left out, and the judge sees that it is.
-            if let Some(made) = host_of(name).and_then(|host| ClientIdentity::self_made(&host).ok())
-            {
-                let way = modern(Some(Arc::new(made)));
-                steps.push(step(AttemptKind::SelfMadeClientCert, way));
-            }
-            if let Some(other) = &self.other_client {
-                let way = modern(Some(Arc::clone(other)));
-                steps.push(step(AttemptKind::OtherClientCert, way));
-            }
-        }
-        if let Some(foreign) = self.foreign_source() {
-            let foreign = Some(foreign);
-            let way = modern(client);
-            steps.push(Step { source: foreign, ..step(AttemptKind::ForeignAddress, way) });
-        }
-        steps.push(Step { mail_from: None, ..step(AttemptKind::NullSender, StepWay::Clear) });
-        steps
-    }
-
-    /// How far attempts go: never to DATA at a partner's.
-    fn goes(&self) -> Until {
-        match self.demand.place {
-            Place::Ours => self.demand.envelope.until,
-            Place::Partners => Until::Rcpt,
-        }
-    }
-
-    /// A short message that says what it is, from us to us.
-    fn message(&self, kind: AttemptKind, endpoint: &Endpoint, now: Timestamp) -> String {
-        let to = &self.demand.envelope.rcpt_to;
-        let seed = format!("{kind} {endpoint} {now}");
-        let digest = text::hex(&Sha256::digest(seed.as_bytes()));
-        let id = digest.get(..20).unwrap_or(&digest);
-        let date = DateTimePrinter::new().timestamp_to_string(&now).unwrap_or_default();
-        let organisation = text::printable_within(self.organisation.as_bytes(), 100);
-        [
-            format!("From: <{to}>"),
-            format!("To: <{to}>"),
-            format!("Date: {date}"),
-            format!("Message-ID: <{id}@{}>", to.domain()),
-            "Subject: mxwarden probe, please ignore".to_owned(),
-            format!("List-Id: mxwarden probes <probes.mxwarden.{}>", to.domain()),
-            "Auto-Submitted: auto-generated".to_owned(),
-            format!("X-Mxwarden-Probe: {id}; kind={kind}"),
-            "MIME-Version: 1.0".to_owned(),
-            "Content-Type: text/plain; charset=utf-8".to_owned(),
-            String::new(),
-            format!(
-                "This is a probe by which {organisation} checks that its mail server refuses mail without the agreed TLS."
-            ),
-            "It may be deleted. Questions go to the postmaster of this domain.".to_owned(),
-        ]
-        .join("\r\n")
-    }
-}
-
-/// A host that the pattern is met by.
-fn host_of(pattern: &NamePattern) -> Option<Host> {
-    let text = pattern.to_string();
-    match text.strip_prefix("*.") {
-        Some(suffix) => format!("mail.{suffix}").parse().ok(),
-        None => text.parse().ok(),
-    }
+    /// Who we say we are in messages, where the experiment goes on to DATA.
+    pub letterhead: Letterhead,
 }
 
 impl Observer {
-    /// Resolves the targets and makes one experiment at every endpoint, side by side as far as politeness allows.
+    /// Resolves the targets and makes one experiment at every endpoint.
     pub async fn enforces(self: &Arc<Self>, plan: &EnforcesPlan) -> EnforcesEvidence {
         let started_at = self.clock().now();
-        let mut routes = Vec::new();
-        let mut endpoints: Vec<(Endpoint, bool)> = Vec::new();
+        let mut routes = Vec::with_capacity(plan.targets.len());
+        let mut endpoints: Vec<Endpoint> = Vec::new();
         for target in &plan.targets {
             let resolution = self.resolver.resolve(target).await;
             for endpoint in self.endpoints(target, &resolution) {
-                let may_connect = self.may_connect(target, &endpoint);
-                if !endpoints.iter().any(|(known, _)| *known == endpoint) {
-                    endpoints.push((endpoint, may_connect));
+                if !endpoints.contains(&endpoint) {
+                    endpoints.push(endpoint);
                 }
             }
             routes.push(Routed { target: target.clone(), resolution });
         }
-        let mut evidence = EnforcesEvidence {
+        let experiments = self.experiments(plan, &endpoints).await;
+        let demand =
+            Demand { has_client_certificate: plan.client.is_some(), ..plan.demand.clone() };
+        EnforcesEvidence {
             format: evidence::FORMAT.to_owned(),
-            demand: plan.demand.clone(),
+            demand,
             started_at,
-            finished_at: started_at,
+            finished_at: self.clock().now(),
             routes,
-            endpoints: Vec::new(),
-        };
-        let reachable: Vec<Endpoint> = endpoints
-            .iter()
-            .filter(|(_, may)| *may)
-            .map(|(endpoint, _)| endpoint.clone())
-            .collect();
-        for (endpoint, may_connect) in endpoints {
-            let experiments =
-                if may_connect { Vec::new() } else { vec![self.not_tried(plan, &endpoint)] };
-            evidence.endpoints.push(EndpointExperiments { endpoint, experiments });
+            endpoints: endpoints
+                .into_iter()
+                .zip(experiments)
+                .map(|(endpoint, experiment)| EndpointExperiments {
+                    endpoint,
+                    experiments: vec![experiment],
+                })
+                .collect(),
         }
-        self.enforces_again(plan, &mut evidence, &reachable).await;
-        evidence
     }
 
-    /// Makes one more experiment at each of these endpoints.
+    /// Makes one more experiment at each of these endpoints of the evidence; others are not gone to.
     pub async fn enforces_again(
         self: &Arc<Self>,
         plan: &EnforcesPlan,
         evidence: &mut EnforcesEvidence,
         endpoints: &[Endpoint],
     ) {
-        let mut experiments = JoinSet::new();
-        let plan = Arc::new(plan.clone());
-        for endpoint in endpoints.iter().cloned() {
-            let (observer, plan) = (Arc::clone(self), Arc::clone(&plan));
-            experiments.spawn(async move {
-                let experiment = observer.experiment(&plan, &endpoint).await;
-                (endpoint, experiment)
-            });
-        }
-        while let Some(done) = experiments.join_next().await {
-            // An experiment that panicked was not made; its endpoint has none, and is unknown.
-            let Ok((endpoint, experiment)) = done else { continue };
-            let place = evidence.endpoints.iter_mut().find(|place| place.endpoint == endpoint);
-            if let Some(place) = place {
-                place.experiments.push(experiment);
+        let known = evidence.endpoints.iter().map(|known| &known.endpoint);
+        let endpoints: Vec<Endpoint> =
+            known.filter(|known| endpoints.contains(known)).cloned().collect();
+        let experiments = self.experiments(plan, &endpoints).await;
+        for (endpoint, experiment) in endpoints.iter().zip(experiments) {
+            let known = evidence.endpoints.iter_mut().find(|known| known.endpoint == *endpoint);
+            if let Some(known) = known {
+                known.experiments.push(experiment);
             }
         }
         evidence.finished_at = self.clock().now();
     }
 
+    /// One experiment at each endpoint, in their order.
+    async fn experiments(
+        self: &Arc<Self>,
+        plan: &EnforcesPlan,
+        endpoints: &[Endpoint],
+    ) -> Vec<Experiment> {
+        // Two experiments at one address would meet in its rate limits and grey lists.
+        let mut by_address: BTreeMap<IpAddr, Vec<(usize, Endpoint)>> = BTreeMap::new();
+        for (at, endpoint) in endpoints.iter().enumerate() {
+            by_address.entry(endpoint.address).or_default().push((at, endpoint.clone()));
+        }
+        let mut running = JoinSet::new();
+        let shared = Arc::new(plan.clone());
+        for group in by_address.into_values() {
+            let (observer, plan) = (Arc::clone(self), Arc::clone(&shared));
+            running.spawn(async move {
+                let mut made = Vec::with_capacity(group.len());
+                for (at, endpoint) in group {
+                    made.push((at, observer.experiment(&plan, &endpoint).await));
+                }
+                made
+            });
+        }
+        let mut made: BTreeMap<usize, Experiment> = BTreeMap::new();
+        while let Some(group) = running.join_next().await {
+            // A panic in one is told below; the others go on.
+            made.extend(group.into_iter().flatten());
+        }
+        let told = endpoints.iter().enumerate().map(|(at, endpoint)| {
+            made.remove(&at).unwrap_or_else(|| {
+                self.untried(plan, endpoint, Ending::Internal("the probe panicked".to_owned()))
+            })
+        });
+        told.collect()
+    }
+
     async fn experiment(&self, plan: &EnforcesPlan, endpoint: &Endpoint) -> Experiment {
+        if !plan.targets.iter().any(|target| self.may_connect(target, endpoint)) {
+            return self.untried(plan, endpoint, Ending::NotTried(NotTried::PrivateAddress));
+        }
+        let Some(origins) = steps::origins(plan, endpoint.address) else {
+            let why = "none of the configured source addresses is of this family".to_owned();
+            let ending = Ending::NotTried(NotTried::FamilyUnavailable(why));
+            return self.untried(plan, endpoint, ending);
+        };
         let started_at = self.clock().now();
-        let control = self.step(plan, &plan.control(), endpoint).await;
-        let passed = is_taken(&control, plan.goes());
-        let mut attempts = vec![control];
-        if passed {
-            for step in plan.negatives() {
-                attempts.push(self.step(plan, &step, endpoint).await);
+        let control = steps::control(plan, origins);
+        let first = self.attempt(plan, endpoint, control).await;
+        let mut attempts = vec![first];
+        if attempts.iter().all(|first| is_accepted(plan, first)) {
+            for step in steps::negatives(plan, origins).into_iter().chain([control]) {
+                attempts.push(self.attempt(plan, endpoint, step).await);
             }
-            attempts.push(self.step(plan, &plan.control(), endpoint).await);
         }
         Experiment { started_at, attempts }
     }
 
-    async fn step(&self, plan: &EnforcesPlan, step: &Step, endpoint: &Endpoint) -> Attempt {
-        let _leave = self.pace.leave(endpoint).await;
-        let mut prober: Prober = self.prober.clone();
-        prober.plan.source =
-            step.source.filter(|source| source.is_ipv4() == endpoint.address.is_ipv4());
-        let message = plan.message(step.kind, endpoint, self.clock().now());
-        let asked = |way| Asked {
-            kind: step.kind,
-            way,
-            mail_from: step.mail_from.as_ref(),
-            rcpt_to: &plan.demand.envelope.rcpt_to,
-            goes: plan.goes(),
-            message: &message,
-        };
-        match &step.way {
-            StepWay::Clear => prober.attempt(endpoint, &asked(Way::Clear)).await,
-            StepWay::Tls(versions, identity) => {
-                let identity = identity.as_deref();
-                let way = Way::Tls { versions: *versions, identity };
-                prober.attempt(endpoint, &asked(way)).await
-            }
-            StepWay::Hello => hellos(&prober, step, endpoint).await,
-        }
-    }
-
-    /// An endpoint in a private network, which a stranger's DNS must not aim us at.
-    fn not_tried(&self, plan: &EnforcesPlan, endpoint: &Endpoint) -> Experiment {
+    /// An experiment that was not begun: its control, and why not.
+    fn untried(&self, plan: &EnforcesPlan, endpoint: &Endpoint, ending: Ending) -> Experiment {
         let started_at = self.clock().now();
+        let nowhere = steps::Origins::default();
+        let control = steps::control(plan, nowhere);
         let mut session = Session::new(endpoint.clone(), started_at);
-        session.ending = Ending::NotTried(NotTried::PrivateAddress);
-        let Step { kind, mail_from, source, .. } = plan.control();
-        let envelope = Envelope::default();
-        Experiment {
-            started_at,
-            attempts: vec![Attempt { kind, mail_from, source, session, envelope }],
+        session.ending = ending;
+        let attempts = vec![written(plan, control, session, Envelope::default())];
+        Experiment { started_at, attempts }
+    }
+
+    async fn attempt(&self, plan: &EnforcesPlan, endpoint: &Endpoint, step: Step) -> Attempt {
+        let prober = self.prober.bound_to(step.origin.address());
+        let certificate = match step.means {
+            Means::Hellos => {
+                let session = self.hellos(&prober, endpoint).await;
+                return written(plan, step, session, Envelope::default());
+            }
+            Means::Clear => Certificate::None,
+            Means::Tls(certificate) | Means::Tls12(certificate) => certificate,
+        };
+        let made = self.identity(plan, certificate).and_then(|identity| {
+            let letter = self.letter(plan, step)?;
+            Ok((identity, letter))
+        });
+        let (identity, letter) = match made {
+            Ok(made) => made,
+            Err(why) => {
+                let mut session = Session::new(endpoint.clone(), self.clock().now());
+                session.ending = Ending::Internal(why);
+                return written(plan, step, session, Envelope::default());
+            }
+        };
+        let identity = identity.as_deref();
+        let handover = Handover {
+            way: match step.means {
+                Means::Clear | Means::Hellos => Way::Clear,
+                Means::Tls(_) => Way::Tls { versions: Versions::All, identity },
+                Means::Tls12(_) => Way::Tls { versions: Versions::Tls12, identity },
+            },
+            mail_from: step.sender.of(&plan.demand),
+            rcpt_to: &plan.demand.envelope.rcpt_to,
+            message: letter.as_deref(),
+        };
+        let _leave = self.pace.leave(endpoint).await;
+        let (session, envelope) = prober.hand_over(endpoint, handover).await;
+        written(plan, step, session, envelope)
+    }
+
+    /// What is presented; an error is ours, in words.
+    fn identity(
+        &self,
+        plan: &EnforcesPlan,
+        certificate: Certificate,
+    ) -> Result<Option<Arc<ClientIdentity>>, String> {
+        match certificate {
+            Certificate::None => Ok(None),
+            Certificate::Other => Ok(plan.other_client.clone()),
+            Certificate::Ours => Ok(plan.client.clone()),
+            Certificate::SelfMade => {
+                let Some(name) = plan.demand.floor.client_names.first() else { return Ok(None) };
+                let made = ClientIdentity::self_made(name, self.clock().now());
+                made.map(|made| Some(Arc::new(made))).map_err(|error| error.to_string())
+            }
         }
     }
-}
 
-/// Hand-made hellos of TLS 1.1 and 1.0: what the server answers, and no envelope.
-async fn hellos(prober: &Prober, step: &Step, endpoint: &Endpoint) -> Attempt {
-    let until = Instant::now() + prober.plan.deadline;
-    let mut session = Session::new(endpoint.clone(), prober.clock.now());
-    session.reached = Phase::Handshake;
-    for version in [TlsVersion::Tls11, TlsVersion::Tls10] {
-        prober.try_hello(&mut session, HelloOffer::Legacy(version), until).await;
+    /// The message, where the attempt goes as far.
+    fn letter(&self, plan: &EnforcesPlan, step: Step) -> Result<Option<String>, String> {
+        match steps::until(&plan.demand, step.kind) {
+            Until::Rcpt => Ok(None),
+            Until::Data => {
+                let mut token = [0; 16];
+                aws_lc_rs::rand::fill(&mut token)
+                    .map_err(|_| "this machine gives no random bytes".to_owned())?;
+                let to = &plan.demand.envelope.rcpt_to;
+                let (token, now) = (text::hex(&token), self.clock().now());
+                Ok(Some(plan.letterhead.message(to, step.kind, &token, now)))
+            }
+        }
     }
-    let Step { kind, mail_from, .. } = step.clone();
-    let source = prober.plan.source;
-    Attempt { kind, mail_from, source, session, envelope: Envelope::default() }
+
+    /// Hand-made hellos below TLS 1.2, one session each: the first one's session, with what all of them
+    /// showed.
+    async fn hellos(&self, prober: &Prober, endpoint: &Endpoint) -> Session {
+        let mut told: Option<Session> = None;
+        for version in LEGACY {
+            let leave = self.pace.leave(endpoint).await;
+            let until = Instant::now() + prober.plan.deadline;
+            let offered = HelloOffer::Legacy(version);
+            let offer = legacy::offer_of(offered, endpoint.host.clone());
+            let asked = prober.ask(endpoint, &offer, until).await;
+            drop(leave);
+            let outcome = asked.answer.outcome(&offer, Version::Offered);
+            let session = match told.take() {
+                None => asked.session,
+                Some(mut first) => {
+                    prober.append(&mut first, offered, asked.session.transcript);
+                    first
+                }
+            };
+            let session = told.insert(session);
+            if let (HelloOutcome::Accepted(_), Some(flight)) = (&outcome, asked.answer.flight()) {
+                session.tls.get_or_insert_with(|| tls_of(flight));
+            }
+            // A server that no longer talks to us is not asked again.
+            let is_unsent = matches!(outcome, HelloOutcome::Unsent(_));
+            session.hellos.push(HelloTried { offered, outcome });
+            if is_unsent {
+                break;
+            }
+        }
+        told.unwrap_or_else(|| Session::new(endpoint.clone(), self.clock().now()))
+    }
 }
 
-/// Whether the receiver took the control as far as it goes.
-fn is_taken(control: &Attempt, goes: Until) -> bool {
-    let last = match goes {
-        Until::Data => &control.envelope.message,
-        Until::Rcpt => &control.envelope.rcpt,
+fn written(plan: &EnforcesPlan, step: Step, session: Session, envelope: Envelope) -> Attempt {
+    Attempt {
+        kind: step.kind,
+        mail_from: step.sender.of(&plan.demand).cloned(),
+        source: step.origin.address(),
+        session,
+        envelope,
+    }
+}
+
+/// Whether the receiver took what was offered, as far as the attempt went.
+fn is_accepted(plan: &EnforcesPlan, attempt: &Attempt) -> bool {
+    let last = match steps::until(&plan.demand, attempt.kind) {
+        Until::Data => &attempt.envelope.message,
+        Until::Rcpt => &attempt.envelope.rcpt,
     };
-    control.session.has_completed_tls() && last.as_ref().is_some_and(|reply| reply.is_positive())
+    last.as_ref().is_some_and(Reply::is_positive)
 }

@@ -43,7 +43,7 @@ pub(super) enum Answer {
 #[derive(Debug)]
 pub(super) struct HelloSession {
     pub(super) answer: Answer,
-    pub(super) transcript: Vec<String>,
+    pub(super) session: Session,
 }
 
 impl Prober {
@@ -76,7 +76,7 @@ impl Prober {
         };
         stage.log.note(&format!("a hand-made hello: {}", answer.in_words()));
         stage.finish(&mut session);
-        HelloSession { answer, transcript: session.transcript }
+        HelloSession { answer, session }
     }
 }
 

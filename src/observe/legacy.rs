@@ -83,7 +83,7 @@ pub(super) fn accepted(session: &Session) -> Option<HelloOffer> {
     session.hellos.iter().find(taken).map(|tried| tried.offered)
 }
 
-fn offer_of(offered: HelloOffer, host: Option<Host>) -> Offer {
+pub(super) fn offer_of(offered: HelloOffer, host: Option<Host>) -> Offer {
     let offer = match offered {
         HelloOffer::OtherSuites => Offer::not_rustls(),
         HelloOffer::Legacy(version) => Offer::up_to(version),
@@ -133,7 +133,7 @@ impl Prober {
     }
 
     /// One hello, written down.
-    pub(super) async fn try_hello(
+    async fn try_hello(
         &self,
         session: &mut Session,
         offered: HelloOffer,
@@ -146,8 +146,9 @@ impl Prober {
             return outcome;
         }
         let offer = offer_of(offered, session.endpoint.host.clone());
-        let HelloSession { answer, transcript } = self.ask(&session.endpoint, &offer, until).await;
-        self.append(session, offered, transcript);
+        let HelloSession { answer, session: asked } =
+            self.ask(&session.endpoint, &offer, until).await;
+        self.append(session, offered, asked.transcript);
         let outcome = answer.outcome(&offer, version_of(offered));
         if let (HelloOutcome::Accepted(_), Some(flight)) = (&outcome, answer.flight()) {
             session.tls = Some(tls_of(flight));
@@ -179,7 +180,7 @@ impl Prober {
     }
 
     /// The hello's session behind the first one's transcript, as far as there is room.
-    fn append(&self, session: &mut Session, offered: HelloOffer, lines: Vec<String>) {
+    pub(super) fn append(&self, session: &mut Session, offered: HelloOffer, lines: Vec<String>) {
         let title = format!("-- another session, with a hand-made hello: {offered}");
         let used: usize = session.transcript.iter().map(String::len).sum();
         let mut room = self.plan.limits.transcript.saturating_sub(used);

@@ -150,10 +150,12 @@ impl Observer {
 
     /// A partner's DNS must not aim us at our own network; a target that is an address does so itself.
     pub(super) fn may_connect(&self, target: &Target, endpoint: &Endpoint) -> bool {
-        let named = matches!(target, Target::Address { .. });
+        let named =
+            matches!(target, Target::Address { address, .. } if *address == endpoint.address);
         named || self.plan.reach == Reach::Anywhere || address::is_public(endpoint.address)
     }
 
+    /// Where the target's mail goes, each place once, in the order of the exchanges.
     pub(super) fn endpoints(&self, target: &Target, resolution: &Resolution) -> Vec<Endpoint> {
         let port = match target {
             Target::Address { port, .. } | Target::Host { port, .. } => {

@@ -15,9 +15,10 @@ use super::{
     approach::{Approach, Command, Stage, accept, farewell},
     clock::Clock,
     dialogue::{Dialogue, Transcript},
+    identity::ClientIdentity,
     legacy,
     screen::Screen,
-    tls::{Hello as TlsHello, KeyShare, Shaken, Sni, TlsClient, Versions},
+    tls::{Hello as TlsHello, KeyShare, Presented, Shaken, Sni, TlsClient, Versions},
 };
 use crate::model::{
     limits::Limits,
@@ -27,8 +28,7 @@ use crate::model::{
     },
 };
 use crate::wire::name::Host;
-use rustls::sign::CertifiedKey;
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep, timeout, timeout_at},
@@ -58,16 +58,11 @@ pub struct StartTlsPlan {
     pub deadline: Duration,
     /// What comes first.
     pub opening: Opening,
-    /// The local address to come from; none is the system's choice.
-    pub source: Option<IpAddr>,
     /// Pause before a second try.
     pub retry_after: Duration,
     /// Bounds on what a peer may send.
     pub limits: Limits,
 }
-
-/// A conversation inside TLS.
-pub(super) type Secured = Dialogue<TlsStream<Screen<TcpStream>>>;
 
 /// Looks at endpoints, one session after another.
 #[derive(Debug, Clone)]
@@ -75,36 +70,37 @@ pub struct Prober {
     pub(super) tls: TlsClient,
     pub(super) clock: Clock,
     pub(super) plan: StartTlsPlan,
+    /// The local address sessions go out from; without one, the system's choice.
+    pub(super) source: Option<IpAddr>,
 }
 
-/// One session: what its hello says, and until when it may last.
+/// One try at TLS, and how it is made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Try<'a> {
     pub(super) key_share: KeyShare,
-    pub(super) sni: Sni,
     pub(super) versions: Versions,
-    /// What is shown where the server asks for a certificate.
-    pub(super) identity: Option<&'a Arc<CertifiedKey>>,
+    pub(super) sni: Sni,
+    pub(super) identity: Option<&'a ClientIdentity>,
     pub(super) until: Instant,
 }
 
 impl Try<'_> {
-    /// As a modern sender begins.
-    pub(super) fn modern(until: Instant) -> Self {
-        Self {
-            key_share: KeyShare::PostQuantum,
-            sni: Sni::Sent,
-            versions: Versions::Modern,
-            identity: None,
-            until,
-        }
+    /// With everything the TLS library has.
+    pub(super) fn by(until: Instant) -> Self {
+        let (key_share, versions) = (KeyShare::PostQuantum, Versions::All);
+        Self { key_share, versions, sni: Sni::Sent, identity: None, until }
     }
 }
 
 impl Prober {
     /// A prober; `tls` and `clock` are the process's own.
     pub fn new(tls: TlsClient, clock: Clock, plan: StartTlsPlan) -> Self {
-        Self { tls, clock, plan }
+        Self { tls, clock, plan, source: None }
+    }
+
+    /// The same, with sessions that go out from this local address.
+    pub(super) fn bound_to(&self, source: Option<IpAddr>) -> Self {
+        Self { source, ..self.clone() }
     }
 
     /// The clock sessions are stamped with.
@@ -125,7 +121,7 @@ impl Prober {
 
     /// With at most one retry for what is transient.
     async fn look_by_handshake(&self, endpoint: &Endpoint, until: Instant) -> Session {
-        let first = Try::modern(until);
+        let first = Try::by(until);
         let session = self.session(endpoint, first).await;
         if is_silence_after_hello(&session) {
             return Box::pin(self.look_classical(session, first)).await;
@@ -146,7 +142,7 @@ impl Prober {
         if let Some(offer) = legacy::accepted(seen) {
             return self.ask_without_sni(&seen.endpoint, offer, until).await;
         }
-        let bare = Try { sni: Sni::Withheld, ..Try::modern(until) };
+        let bare = Try { sni: Sni::Withheld, ..Try::by(until) };
         let session = self.session(&seen.endpoint, bare).await;
         match session.tls {
             Some(tls) if !tls.chain.is_empty() => Some(WithoutSni::Chain(tls.chain)),
@@ -201,10 +197,7 @@ impl Prober {
             Ok(Err(ending)) => ending,
             Err(_) => out_of_time(&session),
         };
-        if matches!(ending, Ending::Deadline(Phase::Starttls)) || is_lost_at_starttls(&ending) {
-            session.starttls = StartTls::Unanswered;
-        }
-        session.ending = ending;
+        end(&mut session, ending);
         stage.finish(&mut session);
         session
     }
@@ -217,7 +210,7 @@ impl Prober {
     ) -> Result<(), Ending> {
         match self.approach(session, stage, Command::Alone, attempt.until).await? {
             Approach::Agreed(screen) => {
-                let mut smtp = self.secure(session, stage, screen, attempt).await?;
+                let mut smtp = self.shake(session, stage, screen, attempt).await?;
                 farewell(&mut smtp, stage).await;
                 Ok(())
             }
@@ -225,22 +218,22 @@ impl Prober {
         }
     }
 
-    /// From the 220 to the reply to EHLO inside TLS.
-    pub(super) async fn secure(
+    /// The handshake, and EHLO inside TLS.
+    pub(super) async fn shake(
         &self,
         session: &mut Session,
         stage: &mut Stage,
         screen: Screen<TcpStream>,
         attempt: Try<'_>,
-    ) -> Result<Secured, Ending> {
+    ) -> Result<InTls, Ending> {
         stage.enter(session, Phase::Handshake);
         let aside = screen.aside();
         let hello = TlsHello {
             host: session.endpoint.host.as_ref(),
             address: session.endpoint.address,
             key_share: attempt.key_share,
-            sni: attempt.sni,
             versions: attempt.versions,
+            sni: attempt.sni,
             identity: attempt.identity,
             chain_limit: self.plan.limits.chain,
         };
@@ -251,8 +244,8 @@ impl Prober {
         let Ok(shaken) = shaken else {
             return Err(Ending::Handshake(HandshakeFailure::TimedOut));
         };
-        let (stream, tls) = match shaken {
-            Shaken::Done(stream, tls) => (stream, tls),
+        let (stream, tls, presented) = match shaken {
+            Shaken::Done(stream, tls, presented) => (stream, tls, presented),
             Shaken::Failed { failure, tls } => {
                 session.tls = tls;
                 stage.log.note(&failure.to_string());
@@ -260,6 +253,9 @@ impl Prober {
             }
         };
         stage.log.note(&described(&tls));
+        if attempt.identity.is_some() {
+            stage.log.note(of_ours(&tls, presented));
+        }
         session.tls = Some(tls);
         let mut smtp = Dialogue::new(*stream, &self.plan.limits);
         if self.is_implicit(session.endpoint.port) {
@@ -272,6 +268,28 @@ impl Prober {
             Some(self.greet(&mut smtp, &self.introduction(session), Phase::EhloTls, stage).await?);
         Ok(smtp)
     }
+}
+
+/// A conversation inside TLS.
+pub(super) type InTls = Dialogue<TlsStream<Screen<TcpStream>>>;
+
+/// What became of the certificate we hold.
+fn of_ours(tls: &Tls, presented: Presented) -> &'static str {
+    match (presented, tls.client_certificate_requested) {
+        (Presented::Ours, _) => "our client certificate was presented",
+        (Presented::Nothing, true) => {
+            "the server asked for a client certificate; ours fits none of the signatures it takes"
+        }
+        (Presented::Nothing, false) => "the server did not ask for a client certificate",
+    }
+}
+
+/// Writes down how a session ended, and what that says of STARTTLS.
+pub(super) fn end(session: &mut Session, ending: Ending) {
+    if matches!(ending, Ending::Deadline(Phase::Starttls)) || is_lost_at_starttls(&ending) {
+        session.starttls = StartTls::Unanswered;
+    }
+    session.ending = ending;
 }
 
 fn described(tls: &Tls) -> String {
@@ -288,7 +306,7 @@ pub(super) fn half_way(until: Instant) -> Instant {
 }
 
 /// The deadline passed: where we were says what that means.
-fn out_of_time(session: &Session) -> Ending {
+pub(super) fn out_of_time(session: &Session) -> Ending {
     match session.reached {
         Phase::Handshake => Ending::Handshake(HandshakeFailure::TimedOut),
         phase => Ending::Deadline(phase),

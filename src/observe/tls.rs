@@ -1,11 +1,13 @@
 //! The client side of a TLS handshake that accepts whatever certificate comes, and says what it saw.
 //!
 //! 1. One configuration for the process; a probe gets a shallow copy with a recorder of its own.
-//! 2. X25519MLKEM768 is offered first; the same without it is a second configuration.
+//! 2. X25519MLKEM768 is offered first; the same without it is a second configuration, TLS 1.2 alone a third.
+//! 3. A client certificate is presented where there is one and the server asks.
 //!
 //! Invariant: no session is ever resumed, so every look sees the certificates of today.
 
 use super::{
+    identity::ClientIdentity,
     screen::Screen,
     verifier::{self, Recorder},
 };
@@ -17,7 +19,6 @@ use rustls::{
     client::Resumption,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
     pki_types::ServerName,
-    sign::CertifiedKey,
     version::TLS12,
 };
 use std::{net::IpAddr, sync::Arc};
@@ -36,20 +37,20 @@ pub(super) enum KeyShare {
     PostQuantum,
 }
 
+/// Which versions the hello offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Versions {
+    /// TLS 1.2 and 1.3.
+    All,
+    /// TLS 1.2 alone, without a post-quantum key share: there is none below TLS 1.3.
+    Tls12,
+}
+
 /// What the hello says of the name asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sni {
     Sent,
     Withheld,
-}
-
-/// Which versions the hello offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Versions {
-    /// TLS 1.2 and 1.3.
-    Modern,
-    /// TLS 1.2 alone.
-    Tls12,
 }
 
 /// Everything a handshake needs that is the same for all of them.
@@ -69,8 +70,8 @@ impl TlsClient {
         let mut classical = provider.clone();
         classical.kx_groups.retain(|group| !is_post_quantum(group.name()));
         Ok(Self {
-            tls12: Arc::new(config(classical.clone(), algorithms, &[&TLS12])?),
             post_quantum: Arc::new(config(provider, algorithms, ALL_VERSIONS)?),
+            tls12: Arc::new(config(classical.clone(), algorithms, &[&TLS12])?),
             classical: Arc::new(config(classical, algorithms, ALL_VERSIONS)?),
             algorithms,
         })
@@ -83,11 +84,11 @@ impl TlsClient {
     {
         let base = match (hello.versions, hello.key_share) {
             (Versions::Tls12, _) => &self.tls12,
-            (Versions::Modern, KeyShare::PostQuantum) => &self.post_quantum,
-            (Versions::Modern, KeyShare::Classical) => &self.classical,
+            (Versions::All, KeyShare::PostQuantum) => &self.post_quantum,
+            (Versions::All, KeyShare::Classical) => &self.classical,
         };
-        let identity = hello.identity.map(Arc::clone);
-        let recorder = Recorder::presenting(self.algorithms, hello.chain_limit, identity);
+        let identity = hello.identity.map(ClientIdentity::certified);
+        let recorder = Recorder::presenting(identity, self.algorithms, hello.chain_limit);
         let mut config = ClientConfig::clone(base);
         config.dangerous().set_certificate_verifier(Arc::<Recorder>::clone(&recorder));
         config.client_auth_cert_resolver = Arc::<Recorder>::clone(&recorder);
@@ -97,7 +98,9 @@ impl TlsClient {
         match connector.connect(name, io).into_fallible().await {
             Ok(stream) => {
                 let tls = completed(&stream, &recorder);
-                Shaken::Done(Box::new(stream), tls)
+                let stream = Box::new(stream);
+                let sent = recorder.shown().client_certificate_sent;
+                Shaken::Done(stream, tls, if sent { Presented::Ours } else { Presented::Nothing })
             }
             Err((error, io)) => {
                 let tls = recorded(&recorder);
@@ -118,17 +121,25 @@ pub(super) struct Hello<'a> {
     pub(super) host: Option<&'a Host>,
     pub(super) address: IpAddr,
     pub(super) key_share: KeyShare,
-    pub(super) sni: Sni,
     pub(super) versions: Versions,
-    /// What is shown where the server asks for a certificate.
-    pub(super) identity: Option<&'a Arc<CertifiedKey>>,
+    pub(super) sni: Sni,
+    pub(super) identity: Option<&'a ClientIdentity>,
     pub(super) chain_limit: usize,
+}
+
+/// What the server got to see of us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presented {
+    /// No certificate: none was asked for, none was had, or none fitted.
+    Nothing,
+    /// Our certificate.
+    Ours,
 }
 
 /// The outcome of a handshake.
 pub(super) enum Shaken<S> {
     /// Both sides finished.
-    Done(Box<TlsStream<Screen<S>>>, Tls),
+    Done(Box<TlsStream<Screen<S>>>, Tls, Presented),
     /// They did not; what was seen until then.
     Failed { failure: HandshakeFailure, tls: Option<Tls> },
 }

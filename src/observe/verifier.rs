@@ -36,6 +36,7 @@ pub(super) struct Shown {
     pub(super) version: Option<TlsVersion>,
     pub(super) key_proved: bool,
     pub(super) client_certificate_requested: bool,
+    pub(super) client_certificate_sent: bool,
 }
 
 /// Records one handshake. Both halves of a client configuration that hear of certificates.
@@ -43,21 +44,20 @@ pub(super) struct Shown {
 pub(super) struct Recorder {
     algorithms: WebPkiSupportedAlgorithms,
     chain_limit: usize,
-    /// What is shown where the server asks for a certificate.
     identity: Option<Arc<CertifiedKey>>,
     shown: Mutex<Shown>,
 }
 
 impl Recorder {
     pub(super) fn new(algorithms: WebPkiSupportedAlgorithms, chain_limit: usize) -> Arc<Self> {
-        Self::presenting(algorithms, chain_limit, None)
+        Self::presenting(None, algorithms, chain_limit)
     }
 
-    /// One that shows this certificate where the server asks for one.
+    /// One that presents this identity where the server asks for one.
     pub(super) fn presenting(
+        identity: Option<Arc<CertifiedKey>>,
         algorithms: WebPkiSupportedAlgorithms,
         chain_limit: usize,
-        identity: Option<Arc<CertifiedKey>>,
     ) -> Arc<Self> {
         Arc::new(Self { algorithms, chain_limit, identity, shown: Mutex::default() })
     }
@@ -214,9 +214,15 @@ impl ServerCertVerifier for Recorder {
 }
 
 impl ResolvesClientCert for Recorder {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.record(|shown| shown.client_certificate_requested = true);
-        self.identity.clone()
+    /// The server's list of issuers does not choose: what it makes of ours is what we came to see.
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let usable = |identity: &&Arc<CertifiedKey>| identity.key.choose_scheme(schemes).is_some();
+        let identity = self.identity.as_ref().filter(usable);
+        self.record(|shown| {
+            shown.client_certificate_requested = true;
+            shown.client_certificate_sent = identity.is_some();
+        });
+        identity.cloned()
     }
 
     fn has_certs(&self) -> bool {

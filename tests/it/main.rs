@@ -6,6 +6,7 @@
 
 mod canary;
 mod cli;
+mod enforces;
 mod fuzz;
 mod peers;
 mod world;

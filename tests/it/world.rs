@@ -141,8 +141,13 @@ impl World {
         }
     }
 
-    /// One run's observer.
+    /// One run's observer, that may connect to anybody.
     pub(crate) fn observer(&self, deadline: Duration) -> Arc<Observer> {
+        self.observer_reaching(Reach::Anywhere, deadline)
+    }
+
+    /// One run's observer.
+    pub(crate) fn observer_reaching(&self, reach: Reach, deadline: Duration) -> Arc<Observer> {
         let limits = Limits::default();
         let resolvers = Resolvers::Given(vec![self.dns.address()]);
         let resolver = Resolver::new(DnsPlan { resolvers, ..DnsPlan::default() }).unwrap();
@@ -153,8 +158,7 @@ impl World {
             limits,
         };
         let prober = Prober::new(TlsClient::new().unwrap(), self.clock, plan);
-        let plan =
-            OffersPlan { port: self.port, reach: Reach::Anywhere, depth: Depth::Shallow, limits };
+        let plan = OffersPlan { port: self.port, reach, depth: Depth::Shallow, limits };
         Arc::new(Observer::new(resolver, prober, plan))
     }
 

@@ -3,7 +3,7 @@
 use crate::lab::ca::Identity;
 use crate::lab::smtp::say::Say;
 use crate::model::requirement::TlsVersion;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// The behaviour of one peer. Its named misbehaviours are constructors of this type.
 #[derive(Debug, Clone)]
@@ -14,12 +14,42 @@ pub struct Script {
     pub greeting: Say,
     /// Whether TLS comes before the greeting, as on port 465.
     pub starts: Starts,
+    /// Replies that hang on who says what, and how; the first that fits goes before the tables.
+    pub rules: Vec<Rule>,
     /// What is answered in clear.
     pub in_clear: Replies,
     /// What follows a STARTTLS that was answered with 220.
     pub handshake: Handshake,
     /// What is answered inside TLS.
     pub in_tls: Replies,
+}
+
+/// A reply to one verb where all of this holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The verb, in capitals; `.` is the end of the message.
+    pub verb: &'static str,
+    /// What must hold; asked in this order, and no further than the first that does not.
+    pub when: Vec<When>,
+    /// The reply.
+    pub say: Say,
+}
+
+/// Something about a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum When {
+    /// It does not come from this address.
+    ElsewhereThan(IpAddr),
+    /// The domain of its envelope sender.
+    From(&'static str),
+    /// It speaks in clear.
+    InClear,
+    /// It speaks inside TLS.
+    InTls,
+    /// This address, sender and recipient were not seen together before; from now on they were.
+    New,
+    /// It presented no certificate for this name, or one it signed itself.
+    WithoutCertificate(&'static str),
 }
 
 /// When TLS begins.
@@ -59,6 +89,9 @@ pub struct Tls {
     pub client_certificate: ClientCertificate,
     /// The OCSP response stapled to every identity.
     pub ocsp: Option<Vec<u8>>,
+    /// What a ClientHello is answered with that offers such an old version at most; those not here get an
+    /// alert.
+    pub legacy: BTreeMap<TlsVersion, Vec<u8>>,
     /// Octets sent in clear between the ClientHello and the ServerHello.
     pub injected: Vec<u8>,
     /// A first ClientHello record of more octets is answered so, and not with TLS.
@@ -98,6 +131,7 @@ impl Tls {
             versions: vec![TlsVersion::Tls12, TlsVersion::Tls13],
             client_certificate: ClientCertificate::NotAsked,
             ocsp: None,
+            legacy: BTreeMap::new(),
             injected: Vec::new(),
             intolerance: None,
             afterwards: None,

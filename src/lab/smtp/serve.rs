@@ -5,6 +5,7 @@ use crate::lab::smtp::{
     heard::Log,
     say::{Next, Say, Wire, close, drain},
     script::{Handshake, Replies, Starts, Tls},
+    visitor::Visitor,
 };
 use std::{io, sync::Arc};
 use tokio::{
@@ -29,10 +30,11 @@ enum Then {
 pub(super) async fn session(mut tcp: TcpStream, loaded: &Loaded, log: &Log) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let greeting = loaded.greeting();
+    let mut visitor = Visitor::new(tcp.peer_addr()?.ip());
     match loaded.script.starts {
         Starts::InTls => match handshake(tcp, loaded, log).await? {
             Some(mut tls) => match greeting.to(&mut tls).await? {
-                Next::GoOn => in_tls(tls, &loaded.script.in_tls, log).await,
+                Next::GoOn => in_tls(tls, loaded, &mut visitor, log).await,
                 Next::Over => Ok(()),
             },
             None => Ok(()),
@@ -42,10 +44,10 @@ pub(super) async fn session(mut tcp: TcpStream, loaded: &Loaded, log: &Log) -> i
                 return Ok(());
             }
             let hear = |line: &str| log.write(|heard| heard.in_clear.push(line.to_owned()));
-            match dialogue(&mut tcp, &loaded.script.in_clear, hear).await? {
+            match dialogue(&mut tcp, loaded, &mut visitor, hear).await? {
                 Then::Over => Ok(()),
                 Then::StartTls => match handshake(tcp, loaded, log).await? {
-                    Some(tls) => in_tls(tls, &loaded.script.in_tls, log).await,
+                    Some(tls) => in_tls(tls, loaded, &mut visitor, log).await,
                     None => Ok(()),
                 },
             }
@@ -53,16 +55,23 @@ pub(super) async fn session(mut tcp: TcpStream, loaded: &Loaded, log: &Log) -> i
     }
 }
 
-async fn in_tls(mut tls: TlsStream<TcpStream>, replies: &Replies, log: &Log) -> io::Result<()> {
+async fn in_tls(
+    mut tls: TlsStream<TcpStream>,
+    loaded: &Loaded,
+    visitor: &mut Visitor,
+    log: &Log,
+) -> io::Result<()> {
     let hear = |line: &str| log.write(|heard| heard.in_tls.push(line.to_owned()));
-    dialogue(&mut tls, replies, hear).await.map(|_| ())
+    visitor.enter_tls(tls.get_ref().1.peer_certificates());
+    dialogue(&mut tls, loaded, visitor, hear).await.map(|_| ())
 }
 
 /// Commands and replies until one side ends it or TLS begins. What a client sends behind STARTTLS in
 /// clear is dropped (RFC 3207 §4.2).
 async fn dialogue<W: Wire>(
     wire: &mut W,
-    replies: &Replies,
+    loaded: &Loaded,
+    visitor: &mut Visitor,
     hear: impl Fn(&str),
 ) -> io::Result<Then> {
     let mut lines = Lines(Vec::new());
@@ -72,7 +81,8 @@ async fn dialogue<W: Wire>(
         };
         hear(&line);
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-        let reply = replies.to(&verb);
+        visitor.hear(&line);
+        let reply = reply(loaded, visitor, &verb);
         if reply.to(wire).await? == Next::Over {
             return Ok(Then::Over);
         }
@@ -86,11 +96,20 @@ async fn dialogue<W: Wire>(
                     break;
                 }
             }
-            if replies.to(".").to(wire).await? == Next::Over {
+            if self::reply(loaded, visitor, ".").to(wire).await? == Next::Over {
                 return Ok(Then::Over);
             }
         }
     }
+}
+
+/// What the first rule says that fits, else the table.
+fn reply(loaded: &Loaded, visitor: &Visitor, verb: &str) -> Say {
+    let script = &loaded.script;
+    let of_verb = script.rules.iter().filter(|rule| rule.verb == verb);
+    let mut fitting = of_verb.filter(|rule| visitor.fits(&rule.when, &loaded.known));
+    let replies: &Replies = if visitor.is_in_tls() { &script.in_tls } else { &script.in_clear };
+    fitting.next().map_or_else(|| replies.to(verb), |rule| rule.say.clone())
 }
 
 /// Does what the script does once TLS is agreed; only a real handshake leaves a stream.
@@ -110,6 +129,10 @@ async fn handshake(
         && octets.is_some_and(|octets| octets > limit.octets)
     {
         no_tls(&mut tcp, &Handshake::AfterHello(limit.then.clone())).await?;
+        return Ok(None);
+    }
+    if let Some(flight) = legacy(&tcp, tls).await? {
+        no_tls(&mut tcp, &Handshake::AfterHello(Say::Bytes(flight))).await?;
         return Ok(None);
     }
     tcp.write_all(&tls.injected).await?;
@@ -179,6 +202,26 @@ async fn hello_octets(tcp: &TcpStream) -> io::Result<Option<usize>> {
             _ => tokio::time::sleep(std::time::Duration::from_millis(1)).await,
         }
     }
+}
+
+/// The answer to a hello that offers an old version at most. RFC 5246 §7.4.1.2: behind the record header
+/// (5 octets) and the message's (4) stands client_version.
+async fn legacy(tcp: &TcpStream, tls: &Tls) -> io::Result<Option<Vec<u8>>> {
+    if tls.legacy.is_empty() {
+        return Ok(None);
+    }
+    let mut start = [0; 11];
+    loop {
+        match tcp.peek(&mut start).await? {
+            0 => return Ok(None),
+            11 => break,
+            _ => tokio::time::sleep(std::time::Duration::from_millis(1)).await,
+        }
+    }
+    let [.., high, low] = start;
+    let asked = u16::from_be_bytes([high, low]);
+    let known = tls.legacy.iter().find(|(version, _)| version.to_wire() == asked);
+    Ok(known.map(|(_, flight)| flight.clone()))
 }
 
 fn fragment_octets(header: [u8; 5]) -> usize {

@@ -70,6 +70,7 @@ impl Script {
             first: Vec::new(),
             greeting: Say::line(GREETING),
             starts: Starts::InClear,
+            rules: Vec::new(),
             in_clear: Replies::sound(capabilities),
             handshake: Handshake::AtOnce(Say::Close),
             in_tls: Replies::sound(&KEYWORDS),

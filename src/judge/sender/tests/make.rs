@@ -232,7 +232,7 @@ pub(super) fn hello(versions: Option<&[u16]>) -> ClientHello {
         extensions: Vec::new(),
         groups: Vec::new(),
         signature_algorithms: Vec::new(),
-        server_name: None,
+        sni: None,
         alpn: Vec::new(),
     }
 }
