@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod cli;
+mod config;
 mod fuzz;
 mod peers;
 mod world;
