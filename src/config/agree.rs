@@ -193,14 +193,16 @@ impl Tables<'_> {
             let name = connector.name.as_ref().map_or("", |name| name.value.as_str());
             for canary in &connector.canaries {
                 let (personality, domain) = &canary.value;
-                if let Some((other, stated)) = used.insert(domain, (name, *personality)) {
-                    let what = if other == name {
+                if let Some((other, stated)) = used.get(domain) {
+                    let what = if *other == name {
                         format!("`{domain}` is stated as {stated} already")
                     } else {
                         format!("`{domain}` is a canary domain of the connector `{other}` already")
                     };
                     let hint = "a canary domain belongs to one connector and one personality";
                     self.told.mistake(&canary.place, what, hint);
+                } else {
+                    used.insert(domain, (name, *personality));
                 }
                 if self.organisation.is_some_and(|us| us.domains.contains(domain)) {
                     let what = format!("`{domain}` is one of our own mail domains");

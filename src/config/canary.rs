@@ -2,13 +2,12 @@
 
 use super::{
     files::{FileKind, Files},
-    section::{Section, shown},
+    section::Section,
     told::Placed,
-    words::{DOMAIN, HOST, socket, values},
+    words::{DOMAIN, HOST, address, socket, values},
 };
 use crate::model::canary::{Canary, Personality, RemoteCanary};
 use crate::wire::name::{Domain, Host};
-use core::net::IpAddr;
 
 /// One canary, with the places the connectors are held against.
 pub(super) struct ReadCanary {
@@ -22,7 +21,7 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadCanary {
     let personality = section.word("personality", &words).map(|word| word.value);
     let hint = "an address of this host and a port: listen = [\"192.0.2.9:25\"]";
     let listen = section.list_by("listen", hint, |text| socket(text, None));
-    let public = section.list::<IpAddr>("public", "an IP address that senders connect to");
+    let public = section.list_by("public", "write the address that senders connect to", address);
     let domains = section.list::<Domain>("domains", DOMAIN);
     let hostname = section.parsed::<Host>("hostname", HOST);
     let certificate = files.certificate(section, "certificate");
@@ -43,7 +42,7 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadCanary {
             "a remote canary does not listen here",
             "leave one of the two out",
         );
-    } else if !is_remote && !section.has_items("listen") {
+    } else if !is_remote && section.is_list_or_absent("listen") && !section.has_items("listen") {
         section.missing("listen", hint);
     }
     let canary = personality.zip(hostname).map(|(personality, hostname)| Canary {
@@ -73,15 +72,10 @@ fn remote(section: &Section<'_>, files: &Files) -> Option<RemoteCanary> {
         return None;
     };
     if !url.value.starts_with("https://") || url.value.contains('@') {
-        let what = match url.value.split_once('@') {
-            Some(_) => "holds a user name".to_owned(),
-            None => format!("`{}` does not begin with https://", shown(&url.value)),
-        };
-        section.mistake(
-            "remote",
-            what,
-            "remote = \"https://HOST:PORT\", and its token in token_file",
-        );
+        // Not shown: there may be a password in it.
+        let what = "is no https:// address without a user name";
+        let hint = "remote = \"https://HOST:PORT\", and its token in token_file";
+        section.mistake("remote", what, hint);
     }
     if !section.has("token_file") {
         section.missing("token_file", "the remote canary asks for its token");

@@ -2,10 +2,11 @@
 
 use super::{
     files::Files,
-    section::{Section, Zero, shown, written},
+    section::{Section, Zero, shown},
+    span::written,
     submit,
     told::{Place, Placed},
-    words::{MAILBOX, NETWORK, PATTERN, requirement, targets, values},
+    words::{MAILBOX, NETWORK, PATTERN, address, network, requirement, targets, values},
 };
 use crate::model::{
     canary::Personality,
@@ -19,8 +20,6 @@ use crate::wire::{
     mailbox::Mailbox,
     name::{Domain, NamePattern},
 };
-use core::net::IpAddr;
-use ipnet::IpNet;
 
 /// Keys of the one direction.
 const OUTBOUND: [&str; 6] = ["sni", "proved_on", "submit", "canaries", "sender", "timing"];
@@ -45,7 +44,7 @@ pub(super) struct ReadConnector {
 
 /// The connector itself.
 pub(super) enum Rule {
-    Inbound(InboundConnector),
+    Inbound(Box<InboundConnector>),
     Outbound(Box<OutboundConnector>),
 }
 
@@ -90,7 +89,7 @@ pub(super) fn read(section: Section<'_>, files: &Files) -> ReadConnector {
             let hint = "it belongs to a connector with direction = \"outbound\"";
             section.refuse(&OUTBOUND, "an inbound connector has no such key", hint);
             let connector = inbound(&section, files, &mut read);
-            read.rule = Some(Rule::Inbound(connector));
+            read.rule = Some(Rule::Inbound(Box::new(connector)));
         }
         // Which keys belong here is not known.
         None => section.give_up(),
@@ -110,7 +109,7 @@ fn outbound(section: &Section<'_>, files: &Files, read: &mut ReadConnector) -> O
     read.not_yet = submitted.not_yet;
     read.canaries = canaries(&section.section("canaries"));
     let sender = section.section("sender");
-    let networks = sender.list::<IpNet>("networks", NETWORK);
+    let networks = sender.list_by("networks", NETWORK, network);
     let ehlo = sender.list::<NamePattern>("ehlo", PATTERN);
     OutboundConnector {
         name: name_of(read),
@@ -230,13 +229,7 @@ fn inbound_probe(
         }
     }
     let control_mail_from = section.parsed::<Mailbox>("control_mail_from", MAILBOX);
-    if let (Some(control), Some(mail_from)) = (&control_mail_from, &mail_from)
-        && control.value.domain() == mail_from.value.domain()
-    {
-        let what = format!("lies in the domain of mail_from, `{}`", mail_from.value.domain());
-        let hint = "the control must come from a sender that the connector does not know";
-        section.mistake("control_mail_from", what, hint);
-    }
+    tell_same_domain(section, control_mail_from.as_ref(), mail_from.as_ref());
     read.mail_from = mail_from.as_ref().map(|mailbox| mailbox.place.clone());
     read.rcpt_to = rcpt_to.as_ref().map(|mailbox| mailbox.place.clone());
     let targets = targets(section);
@@ -245,8 +238,9 @@ fn inbound_probe(
     let decides = decides(section, &targets);
     let client_certificate = files.certificate(section, "client_certificate");
     let other_client_certificate = files.certificate(section, "other_client_certificate");
-    let networks = values(section.list::<IpNet>("networks", NETWORK));
-    let source_addresses = section.list::<IpAddr>("source_addresses", "an IP address of this host");
+    let networks = values(section.list_by("networks", NETWORK, network));
+    let source_addresses =
+        section.list_by("source_addresses", "write an address of this host", address);
     Some(InboundProbe {
         envelope: ProbeEnvelope {
             mail_from: mail_from?.value,
@@ -262,6 +256,21 @@ fn inbound_probe(
         networks,
         source_addresses: values(source_addresses),
     })
+}
+
+/// Tells a control that is no other sender than the one it stands beside.
+fn tell_same_domain(
+    section: &Section<'_>,
+    control: Option<&Placed<Mailbox>>,
+    mail_from: Option<&Placed<Mailbox>>,
+) {
+    if let (Some(control), Some(mail_from)) = (control, mail_from)
+        && control.value.domain() == mail_from.value.domain()
+    {
+        let what = format!("lies in the domain of mail_from, `{}`", mail_from.value.domain());
+        let hint = "the control must come from a sender that the connector does not know";
+        section.mistake("control_mail_from", what, hint);
+    }
 }
 
 /// `decides`, or what is known of the receiver: Exchange Online takes RCPT from anybody and decides after DATA.

@@ -44,7 +44,7 @@ pub(super) struct Files {
 impl Files {
     /// Relative paths are relative to the folder of the configuration.
     pub(super) fn of(config: &Path, credentials: Option<PathBuf>) -> Self {
-        let folder = config.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = config.parent().unwrap_or_else(|| Path::new("")).to_owned();
         Self { folder, credentials, used: RefCell::default() }
     }
 

@@ -12,11 +12,13 @@
 mod agree;
 mod canary;
 mod connector;
+mod error;
 mod files;
 mod partner;
 mod running;
 mod section;
 pub mod settings;
+mod span;
 mod submit;
 mod told;
 mod words;
@@ -24,8 +26,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use error::{ConfigError, ConfigErrors, Mistake};
 pub use files::{SecretError, secret};
-pub use told::Mistake;
 
 use crate::model::{
     canary::Canary,
@@ -40,7 +42,7 @@ use section::Section;
 use settings::{ClaimTimes, Dns, Http, Ports, Record, ReplyRule, Rounds, TlsRoots};
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 use told::Told;
@@ -94,47 +96,6 @@ pub struct Loaded {
     pub config: Config,
     /// What the operator should think about.
     pub warnings: Vec<Mistake>,
-}
-
-/// Everything that is wrong with one configuration, in the order of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors {
-    /// The file, as it was given.
-    pub file: PathBuf,
-    /// At least one.
-    pub mistakes: Vec<Mistake>,
-    /// What was to be thought about beside them.
-    pub warnings: Vec<Mistake>,
-}
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.mistakes.len();
-        let noun = if count == 1 { "mistake" } else { "mistakes" };
-        write!(f, "{} is not valid: {count} {noun}", self.file.display())?;
-        for mistake in &self.mistakes {
-            write!(f, "\n{mistake}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ConfigErrors {}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// What is in the file cannot be used.
-    #[error(transparent)]
-    Mistakes(#[from] ConfigErrors),
-    /// The file cannot be read.
-    #[error("cannot read the configuration {}", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
 }
 
 impl Config {
@@ -310,7 +271,7 @@ impl Settings {
         let mut not_yet = BTreeMap::new();
         for read in connectors {
             match read.rule {
-                Some(Rule::Inbound(connector)) => inbound.push(connector),
+                Some(Rule::Inbound(connector)) => inbound.push(*connector),
                 Some(Rule::Outbound(connector)) => {
                     not_yet.extend(read.not_yet.map(|what| (connector.name.clone(), what)));
                     outbound.push(*connector);

@@ -34,7 +34,7 @@ fn domains(section: &Section<'_>, hint: &str) -> Option<Vec<Placed<Domain>>> {
     let domains = section.list::<Domain>("domains", DOMAIN);
     if !section.has("domains") {
         section.missing("domains", hint);
-    } else if !section.has_items("domains") {
+    } else if section.is_empty_list("domains") {
         section.mistake("domains", "must hold at least one domain", hint);
     }
     for (at, domain) in domains.iter().enumerate() {
@@ -96,17 +96,21 @@ pub(super) fn read(section: &Section<'_>) -> ReadPartner {
         receiver_enforces,
         echo,
     });
-    if partner
-        .as_ref()
-        .is_some_and(|partner| partner.outbound.is_none() && partner.receiver_enforces.is_some())
-    {
+    if let Some(partner) = &partner {
+        tell_idle(section, partner);
+    }
+    ReadPartner { name, formerly, outbound, inbound, mail_from, partner }
+}
+
+/// Tells what asks about mail that no connector is for.
+fn tell_idle(section: &Section<'_>, partner: &Partner) {
+    if partner.outbound.is_none() && partner.receiver_enforces.is_some() {
         let what = "asks about mail from us to it, and outbound names no connector";
         section.warn("receiver_enforces", what, "");
     }
-    if partner.as_ref().is_some_and(|partner| partner.inbound.is_none() && partner.echo.is_some()) {
+    if partner.inbound.is_none() && partner.echo.is_some() {
         section.warn("echo", "asks about mail from it to us, and inbound names no connector", "");
     }
-    ReadPartner { name, formerly, outbound, inbound, mail_from, partner }
 }
 
 /// `agreed`: nobody is bothered without it.

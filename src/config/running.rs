@@ -3,12 +3,13 @@
 
 use super::{
     files::{FileKind, Files},
-    section::{Section, Zero, written},
+    section::{Section, Zero},
     settings::{
         Beacon, ClaimTimes, Dns, Dnssec, Exposure, Http, Ports, ProbeTargets, Reachable, Record,
         ReplyRule, RootSource, Rounds, Times, TlsRoots,
     },
-    words::{TARGET, host_target, socket, values},
+    span::written,
+    words::{host_target, socket, values},
 };
 use crate::model::{enforcement::ReplyClass, judgement::Quorum, limits::Limits};
 use crate::wire::smtp::ReplyLimits;
@@ -124,7 +125,7 @@ pub(super) fn rounds(section: &Section<'_>) -> Rounds {
     let usual = Rounds::default();
     let quorums = [("all", Quorum::All), ("any", Quorum::Any)];
     let confirm = section.number("confirm", 1..=100).unwrap_or(usual.confirm);
-    let beacons = section.list_by("beacons", TARGET, host_target);
+    let beacons = section.list_by("beacons", "such as host:mx.contoso.test", host_target);
     let rounds = Rounds {
         confirm,
         quorum: section.word("quorum", &quorums).map_or(usual.quorum, |word| word.value),

@@ -7,7 +7,10 @@
 //!
 //! Invariant: no key is passed over in silence, because asking is the only way to make one known.
 
-use super::told::{Place, Placed, Told};
+use super::{
+    span::duration,
+    told::{Place, Placed, Told},
+};
 use std::{
     cell::RefCell, collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::PathBuf,
     str::FromStr, time::Duration,
@@ -54,6 +57,17 @@ impl<'a> Section<'a> {
     pub(super) fn has_items(&self, key: &'static str) -> bool {
         let items = self.find(key).and_then(|value| value.get_ref().as_array());
         items.is_some_and(|items| !items.is_empty())
+    }
+
+    /// Whether a list without anything in it stands under this key.
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        let items = self.find(key).and_then(|value| value.get_ref().as_array());
+        items.is_some_and(|items| items.is_empty())
+    }
+
+    /// Whether nothing stands under this key that is told as no list already.
+    pub(super) fn is_list_or_absent(&self, key: &'static str) -> bool {
+        self.find(key).is_none_or(|value| value.get_ref().is_array())
     }
 
     /// Whether this very word stands under the key.
@@ -229,7 +243,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn duration(&self, key: &'static str, zero: Zero) -> Option<Placed<Duration>> {
-        let hint = "a time is a whole number and a unit: 30s, 5m, 24h, 7d, 10y";
+        let hint = "a time is a whole number and a unit: 30s, 5m, 24h, 7d, 10y; at most 100y";
         let value = self.find(key)?;
         if !value.get_ref().is_str() {
             self.mistake(key, format!("a time is needed, here is {}", kind(value.get_ref())), hint);
@@ -239,7 +253,7 @@ impl<'a> Section<'a> {
             duration(text).ok_or_else(|| format!("`{}` is no time", shown(text)))
         })?;
         if read.value.is_zero() && zero == Zero::Refused {
-            self.mistake(key, "must be more than nothing", "");
+            self.mistake(key, "must be more than 0", "");
             return None;
         }
         Some(read)
@@ -250,7 +264,7 @@ impl<'a> Section<'a> {
     }
 
     /// The table under this key.
-    pub(super) fn section(&self, key: &'static str) -> Section<'a> {
+    pub(super) fn section(&self, key: &'static str) -> Self {
         let table = self.find(key).and_then(|value| {
             let table = value.get_ref().as_table();
             if table.is_none() {
@@ -262,11 +276,11 @@ impl<'a> Section<'a> {
     }
 
     /// The tables under this key, `[[key]]`.
-    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
+    pub(super) fn sections(&self, key: &'static str) -> Vec<Self> {
         let Some(value) = self.find(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
             let what = format!("a list of tables is needed, here is {}", kind(value.get_ref()));
-            self.mistake(key, what, &format!("write [[{}]] above it", self.path_of(key)));
+            self.mistake(key, what, &format!("write [[{}]], with two brackets", self.path_of(key)));
             return Vec::new();
         };
         let mut sections = Vec::new();
@@ -346,7 +360,7 @@ impl Drop for Section<'_> {
         let asked = self.asked.borrow();
         for (key, _) in self.table.into_iter().flat_map(|table| table.iter()) {
             let name: &str = key.get_ref();
-            if asked.iter().any(|asked| *asked == name) {
+            if asked.contains(&name) {
                 continue;
             }
             // The shorter the key, the less of it may differ.
@@ -357,7 +371,7 @@ impl Drop for Section<'_> {
                 None => "`mxwarden config example` prints every key there is".to_owned(),
             };
             let place = Place { at: key.span().start, key: self.path_of(name) };
-            self.told.mistake(&place, "is no key there is", &hint);
+            self.told.mistake(&place, "unknown key", &hint);
         }
     }
 }
@@ -367,7 +381,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a broken number",
+        DeValue::Float(_) => "a decimal number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
@@ -377,35 +391,4 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 
 pub(super) fn shown(text: &str) -> String {
     crate::wire::text::printable_within(text.as_bytes(), 80)
-}
-
-/// `30s`, `5m`, `24h`, `7d`, `10y` (of 365 days); a century at most.
-pub(super) fn duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let unit = text.chars().last()?;
-    let seconds: u64 = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 24 * 3600,
-        'y' => 365 * 24 * 3600,
-        _ => return None,
-    };
-    let digits = text.strip_suffix(unit)?;
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let total = digits.parse::<u64>().ok()?.checked_mul(seconds)?;
-    (total <= 100 * 365 * 24 * 3600).then(|| Duration::from_secs(total))
-}
-
-/// A time as it is written.
-pub(super) fn written(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let units = [(24 * 3600, 'd'), (3600, 'h'), (60, 'm')];
-    let fitting = units.iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
-    match fitting {
-        Some((unit, letter)) => format!("{}{letter}", seconds / unit),
-        None => format!("{seconds}s"),
-    }
 }

@@ -37,27 +37,10 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadSubmit {
             }
         }
     }
-    section.refuse(
-        &["password"],
-        "secrets are read from files, never written here",
-        "write the password into a file that only mxwarden reads, and password_file = \"FILE\"",
-    );
-    let username = section.text("username");
-    let password_file = files.file(section, "password_file", FileKind::Secret);
-    let oauth2 = is_oauth2(&section.section("oauth2"), files);
-    if username.is_some() && !section.has("password_file") && !oauth2 {
-        let what = "is not used: there is neither password_file nor oauth2";
-        section.warn("username", what, "password_file = \"FILE\"");
-    }
-    if section.has("password_file") && !section.has("username") {
-        section.mistake("password_file", "needs username", "");
-    }
-    if oauth2 && section.has("password_file") {
-        section.mistake("oauth2", "stands beside password_file", "one of the two is enough");
-    }
+    let login = login(section, files);
     let not_yet = match way.as_ref().map(|way| &way.value) {
         Some(Way::Graph) => Some(("url", "submission through Microsoft Graph")),
-        _ if oauth2 => Some(("oauth2", "submission with OAuth 2")),
+        _ if matches!(login, Login::OAuth2) => Some(("oauth2", "submission with OAuth 2")),
         _ => None,
     };
     if let Some((key, what)) = not_yet {
@@ -65,9 +48,10 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadSubmit {
         section.warn(key, what, "");
         return ReadSubmit { submit: None, not_yet: not_yet.map(|(_, what)| what.to_owned()) };
     }
-    let credentials = username
-        .zip(password_file)
-        .map(|(username, password_file)| Credentials { username: username.value, password_file });
+    let credentials = match login {
+        Login::Password(credentials) => Some(credentials),
+        Login::None | Login::OAuth2 => None,
+    };
     let submit = way.zip(from).and_then(|(way, from)| match way.value {
         Way::Graph => None,
         Way::Smtp(security, host, port) => {
@@ -86,6 +70,41 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadSubmit {
     ReadSubmit { submit, not_yet: None }
 }
 
+/// Who we say we are.
+enum Login {
+    None,
+    OAuth2,
+    Password(Credentials),
+}
+
+fn login(section: &Section<'_>, files: &Files) -> Login {
+    section.refuse(
+        &["password"],
+        "secrets are read from files, never written here",
+        "write the password into a file that only mxwarden reads, and password_file = \"FILE\"",
+    );
+    let username = section.text("username");
+    let password_file = files.file(section, "password_file", FileKind::Secret);
+    let oauth2 = is_oauth2(&section.section("oauth2"), files);
+    if username.is_some() && !section.has("password_file") && !oauth2 {
+        let what = "is not used: there is neither password_file nor oauth2";
+        section.warn("username", what, "password_file = \"FILE\"");
+    }
+    if section.has("password_file") && !section.has("username") {
+        section.mistake("password_file", "needs username", "");
+    }
+    if oauth2 && section.has("password_file") {
+        section.mistake("oauth2", "stands beside password_file", "one of the two is enough");
+    }
+    match (oauth2, username, password_file) {
+        (true, ..) => Login::OAuth2,
+        (false, Some(username), Some(password_file)) => {
+            Login::Password(Credentials { username: username.value, password_file })
+        }
+        (false, ..) => Login::None,
+    }
+}
+
 /// Whether nobody on the way can read the password.
 fn is_safe(submit: &Submit) -> bool {
     let loopback = matches!(submit.host, SubmitHost::Address(address) if address.is_loopback());
@@ -98,8 +117,8 @@ fn is_safe(submit: &Submit) -> bool {
 /// Whether there is a table `oauth2`; what is wrong in it is told.
 fn is_oauth2(section: &Section<'_>, files: &Files) -> bool {
     let url = section.text("token_url");
-    if let Some(url) = url.filter(|url| !url.value.starts_with("https://")) {
-        let what = format!("`{}` does not begin with https://", shown(&url.value));
+    if url.is_some_and(|url| !url.value.starts_with("https://")) {
+        let what = "does not begin with https://";
         section.mistake("token_url", what, "a client secret goes over TLS only");
     }
     let _ = section.text("client_id");

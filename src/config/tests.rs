@@ -1,4 +1,3 @@
-use super::section::{duration, written};
 use super::*;
 use crate::lab::ca::{Ca, LeafSpec};
 use crate::model::{
@@ -8,7 +7,7 @@ use crate::model::{
 };
 use secrecy::ExposeSecret as _;
 use settings::{Dnssec, Reachable};
-use std::{fmt::Write as _, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{fmt::Write as _, os::unix::fs::PermissionsExt as _};
 use tempfile::TempDir;
 
 const FOLDER: &str = "tests/data/config";
@@ -314,38 +313,6 @@ fn what_this_version_cannot_submit_is_claimed_all_the_same() {
     let claims = config.claims_of(&config.partners[0]);
     assert!(claims.iter().any(|claim| claim.to_string() == "outbound/sender-enforces"));
     assert_eq!(config.not_yet["to-fabrikam"], "submission through Microsoft Graph");
-}
-
-#[test]
-fn times_are_a_number_and_a_unit() {
-    #[track_caller]
-    fn check(text: &str, seconds: Option<u64>) {
-        assert_eq!(duration(text), seconds.map(Duration::from_secs), "{text}");
-    }
-    check("30s", Some(30));
-    check("5m", Some(300));
-    check("24h", Some(86_400));
-    check("7d", Some(604_800));
-    check("10y", Some(315_360_000));
-    check(" 1h ", Some(3600));
-    check("0s", Some(0));
-    check("", None);
-    check("5", None);
-    check("h", None);
-    check("1.5h", None);
-    check("-1h", None);
-    check("+1h", None);
-    check("1h30m", None);
-    check("5 m", None);
-    check("5M", None);
-    check("5µ", None);
-    check("101y", None); // beyond what anybody means
-    check("99999999999999999999s", None);
-    check("9999999999999999999y", None);
-    assert_eq!(written(Duration::from_secs(90)), "90s");
-    assert_eq!(written(Duration::from_secs(0)), "0s");
-    assert_eq!(written(Duration::from_secs(7200)), "2h");
-    assert_eq!(written(Duration::from_secs(172_800)), "2d");
 }
 
 #[test]

@@ -9,10 +9,11 @@ use crate::model::{
 };
 use crate::wire::name::{Host, NamePattern};
 use core::net::{IpAddr, SocketAddr};
+use ipnet::IpNet;
 
 pub(super) const DOMAIN: &str = "a mail domain is what stands behind the @, such as contoso.test";
 pub(super) const HOST: &str = "a host name is written mx.contoso.test";
-pub(super) const MAILBOX: &str = "an address is written local@domain";
+pub(super) const MAILBOX: &str = "such as tls-probe@contoso.test";
 pub(super) const NETWORK: &str = "a network is written 192.0.2.0/24 or 2001:db8::/32";
 pub(super) const PATTERN: &str =
     "a name is written mx.fabrikam.test, or *.fabrikam.test for all below";
@@ -40,7 +41,11 @@ pub(super) fn requirement(section: &Section<'_>, otherwise: Option<Level>) -> Re
     }
     let known = level.as_ref().map(|level| level.value).or(otherwise);
     if let Some(level) = known {
-        if level == Level::Pinned && pins.is_empty() && !section.has_items("pins") {
+        if level == Level::Pinned
+            && pins.is_empty()
+            && !section.has_items("pins")
+            && section.is_list_or_absent("pins")
+        {
             let hint = "pins = [\"SHA-256 of certificate or public key\"]";
             section.mistake("pins", "level pinned needs at least one pin", hint);
         }
@@ -71,7 +76,7 @@ pub(super) fn targets(section: &Section<'_>) -> Vec<MailTarget> {
     if !section.has("targets") {
         return vec![MailTarget::Mx];
     }
-    if !section.has_items("targets") {
+    if section.is_empty_list("targets") {
         section.mistake("targets", "must hold at least one target", TARGET);
     }
     targets
@@ -91,9 +96,9 @@ fn target(text: &str) -> Result<MailTarget, String> {
 
 /// `host:NAME[:PORT]` alone.
 pub(super) fn host_target(text: &str) -> Result<(Host, Option<u16>), String> {
-    match target(text)? {
-        MailTarget::Host { host, port } => Ok((host, port)),
-        MailTarget::Mx => Err("`mx` is no host".to_owned()),
+    match target(text) {
+        Ok(MailTarget::Host { host, port }) => Ok((host, port)),
+        _ => Err(format!("`{}` is not \"host:NAME[:PORT]\"", shown(text))),
     }
 }
 
@@ -108,6 +113,17 @@ pub(super) fn socket(text: &str, default: Option<u16>) -> Result<SocketAddr, Str
     address
         .filter(|address| address.port() != 0)
         .ok_or_else(|| format!("`{}` is {what}", shown(text)))
+}
+
+/// An IP address alone.
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| format!("`{}` is no IP address", shown(text)))
+}
+
+/// `ADDRESS/LENGTH`, or an address alone.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(alone).ok_or_else(|| format!("`{}` is no network", shown(text)))
 }
 
 /// The values, without their places.

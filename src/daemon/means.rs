@@ -11,7 +11,7 @@ use super::{
     round::sender::Post,
 };
 use crate::config::{
-    Config,
+    Config, SecretError, secret,
     settings::{Reachable, RootSource},
 };
 use crate::judge::replies::ReplyTable;
@@ -25,7 +25,7 @@ use crate::observe::{
     offers::{Observer, OffersPlan, Reach},
     roots::{self, RootsError},
     starttls::{Opening, Prober, StartTlsPlan},
-    submit::{Password, ProbeWords, Submitter},
+    submit::{ProbeWords, Submitter},
     tls::{TlsClient, TlsError},
 };
 use crate::record::{
@@ -71,7 +71,7 @@ pub enum MeansError {
         /// Whose.
         connector: String,
         /// Why not.
-        source: std::io::Error,
+        source: SecretError,
     },
     /// The store.
     #[error(transparent)]
@@ -210,7 +210,8 @@ impl Means {
         let Some(submit) = &connector.submit else { return Ok(None) };
         let unreadable =
             |source| MeansError::Password { connector: connector.name.clone(), source };
-        let password = submit.credentials.as_ref().map(Password::read);
+        let password = submit.credentials.as_ref();
+        let password = password.map(|credentials| secret(&credentials.password_file));
         let password = password.transpose().map_err(unreadable)?;
         let words = ProbeWords { organisation: self.config.organisation.name.clone() };
         Ok(Some(Submitter::new(

@@ -20,7 +20,8 @@ use crate::model::{
 };
 use crate::observe::{
     enforces::EnforcesPlan,
-    envelope::{ClientIdentity, ClientIdentityError},
+    identity::{ClientIdentity, ClientIdentityError},
+    letter::Letterhead,
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::task::JoinSet;
@@ -144,7 +145,12 @@ fn plan(means: &Means, enforce: &Enforce) -> Result<EnforcesPlan, ClientIdentity
         client: read(probe.and_then(|probe| probe.client_certificate.as_ref()))?,
         other_client: read(probe.and_then(|probe| probe.other_client_certificate.as_ref()))?,
         sources: probe.map(|probe| probe.source_addresses.clone()).unwrap_or_default(),
-        organisation: means.config.organisation.name.clone(),
+        letterhead: Letterhead {
+            organisation: means.config.organisation.name.clone(),
+            // Messages go to our own probe address alone, and say that they come from there.
+            from: enforce.demand.envelope.rcpt_to.clone(),
+            contact: format!("postmaster@{}", enforce.demand.envelope.rcpt_to.domain()),
+        },
     })
 }
 

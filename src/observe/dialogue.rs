@@ -42,7 +42,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         self.send(&format!("{line}\r\n"), phase, log).await
     }
 
-
     /// One command that nobody else may read, and its reply: `shown` stands for it in the transcript.
     pub(super) async fn ask_in_secret(
         &mut self,

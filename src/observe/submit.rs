@@ -13,16 +13,16 @@
 //! [RFC 6409]: https://www.rfc-editor.org/rfc/rfc6409
 
 use super::{
-    approach::{Command, Stage},
+    approach::{Arrival, Command, Stage},
     dialogue::{Dialogue, Transcript},
     dns::Resolver,
-    envelope::{Asked, Way, write},
-    starttls::{Opening, Prober, Secured, Try, in_words},
+    envelope::{Answered, Handover, Way, transact},
+    screen::Screen,
+    starttls::{Opening, Prober, Try, in_words},
 };
 use crate::model::{
-    connector::{Credentials, Submit, SubmitHost, SubmitSecurity, Until},
+    connector::{Submit, SubmitHost, SubmitSecurity},
     delivery::{Probe, Submission},
-    enforcement::{AttemptKind, Envelope},
     roots::Roots,
     session::{Ending, Endpoint, Phase, Session},
     target::Target,
@@ -30,6 +30,7 @@ use crate::model::{
 use crate::wire::{name::Host, text};
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use secrecy::{ExposeSecret, SecretString};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -47,27 +48,6 @@ pub struct ProbeWords {
     pub organisation: String,
 }
 
-/// A password, read from its file.
-pub struct Password(Zeroizing<String>);
-
-impl Password {
-    /// What is in the file, without the line end.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read.
-    pub fn read(credentials: &Credentials) -> std::io::Result<Self> {
-        let text = Zeroizing::new(std::fs::read_to_string(&credentials.password_file)?);
-        Ok(Self(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())))
-    }
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
 /// Ten octets nobody can guess, for a probe's id.
 ///
 /// # Errors
@@ -83,7 +63,7 @@ pub fn fresh_id() -> Result<[u8; 10], rustls::Error> {
 #[derive(Debug)]
 pub struct Submitter {
     submit: Submit,
-    password: Option<Password>,
+    password: Option<SecretString>,
     roots: Arc<Roots>,
     resolver: Resolver,
     prober: Prober,
@@ -108,14 +88,13 @@ impl Submitter {
     /// A submitter; `prober` is the run's own, for its clock, name and bounds.
     pub fn new(
         submit: Submit,
-        password: Option<Password>,
+        password: Option<SecretString>,
         roots: Arc<Roots>,
         resolver: Resolver,
         prober: &Prober,
         words: ProbeWords,
     ) -> Self {
         let mut prober = prober.clone();
-        prober.plan.source = None;
         prober.plan.opening = match submit.security {
             SubmitSecurity::Implicit => Opening::Tls,
             SubmitSecurity::None | SubmitSecurity::Opportunistic | SubmitSecurity::Required => {
@@ -134,13 +113,15 @@ impl Submitter {
         let until = Instant::now() + PATIENCE;
         let mut session = Session::new(endpoint, self.prober.clock.now());
         let mut stage = Stage::new(Transcript::new(&self.prober.plan.limits));
-        let mut envelope = Envelope::default();
-        let talk = self.talk(&mut session, &mut stage, &mut envelope, probe, until);
+        let mut answered = Answered::default();
+        let talk = self.talk(&mut session, &mut stage, &mut answered, probe, until);
         let ended = match timeout_at(until, talk).await {
-            Ok(ended) => ended,
+            Ok(Ok(())) => answered.ending.map_or(Ok(()), |ending| Err(Failed::Session(ending))),
+            Ok(Err(failed)) => Err(failed),
             Err(_) => Err(Failed::Session(Ending::Deadline(session.reached))),
         };
         let at = self.prober.clock.now();
+        let envelope = answered.envelope;
         if let Some(reply) = envelope.message.as_ref().filter(|reply| reply.is_positive()) {
             let reply = self.without_secrets(&reply.to_string());
             let queue_id = queue_id(&reply);
@@ -186,20 +167,20 @@ impl Submitter {
         &self,
         session: &mut Session,
         stage: &mut Stage,
-        envelope: &mut Envelope,
+        answered: &mut Answered,
         probe: &Probe,
         until: Instant,
     ) -> Result<(), Failed> {
         let security = self.submit.security;
-        if security == SubmitSecurity::Implicit {
-            let tcp = self.prober.connect(&session.endpoint.clone(), until).await?;
-            let screen =
-                super::screen::Screen::new(tcp, Vec::new(), self.prober.plan.limits.injected);
-            let mut smtp = self.prober.secure(session, stage, screen, Try::modern(until)).await?;
-            self.verify(session)?;
-            return self.send(&mut smtp, session, stage, envelope, probe).await;
-        }
-        let mut smtp = self.prober.open(session, stage, until).await?;
+        let mut smtp = match self.prober.arrive(session, stage, until).await? {
+            Arrival::Greeted(smtp) => smtp,
+            Arrival::InTls(tcp) => {
+                let screen = Screen::new(tcp, Vec::new(), self.prober.plan.limits.injected);
+                let mut smtp = self.prober.shake(session, stage, screen, Try::by(until)).await?;
+                self.verify(session)?;
+                return self.send(&mut smtp, session, stage, answered, probe).await;
+            }
+        };
         let offered = session.ehlo.as_ref().is_some_and(|ehlo| ehlo.capabilities.has("STARTTLS"));
         let is_wanted = security != SubmitSecurity::None;
         if security == SubmitSecurity::Required && !offered {
@@ -208,15 +189,14 @@ impl Submitter {
             ));
         }
         if !offered || !is_wanted {
-            return self.send(&mut smtp, session, stage, envelope, probe).await;
+            return self.send(&mut smtp, session, stage, answered, probe).await;
         }
         let screen = self.prober.agree(smtp, session, stage, Command::Alone).await?;
-        let mut smtp: Secured =
-            self.prober.secure(session, stage, screen, Try::modern(until)).await?;
+        let mut smtp = self.prober.shake(session, stage, screen, Try::by(until)).await?;
         if security == SubmitSecurity::Required {
             self.verify(session)?;
         }
-        self.send(&mut smtp, session, stage, envelope, probe).await
+        self.send(&mut smtp, session, stage, answered, probe).await
     }
 
     /// The chain must lead to one of our roots, for the name that was configured, before anything secret is said.
@@ -266,20 +246,18 @@ impl Submitter {
         smtp: &mut Dialogue<S>,
         session: &mut Session,
         stage: &mut Stage,
-        envelope: &mut Envelope,
+        answered: &mut Answered,
         probe: &Probe,
     ) -> Result<(), Failed> {
         self.authenticate(smtp, session, stage).await?;
         let message = message(probe, &self.words, self.prober.clock.now());
-        let asked = Asked {
-            kind: AttemptKind::Control,
+        let handover = Handover {
             way: Way::Clear,
             mail_from: Some(&probe.mail_from),
             rcpt_to: &probe.rcpt_to,
-            goes: Until::Data,
-            message: &message,
+            message: Some(&message),
         };
-        Ok(write(smtp, session, stage, envelope, &asked).await?)
+        Ok(transact(smtp, session, stage, answered, handover).await?)
     }
 
     async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
@@ -306,14 +284,14 @@ impl Submitter {
         let username = &credentials.username;
         let reply = if offers("PLAIN") {
             // RFC 4616 §2.
-            let plain = Zeroizing::new(format!("\0{username}\0{}", password.0.as_str()));
+            let plain = Zeroizing::new(format!("\0{username}\0{}", password.expose_secret()));
             let line = Zeroizing::new(format!("AUTH PLAIN {}", text::base64(plain.as_bytes())));
             smtp.ask_in_secret(&line, "AUTH PLAIN …", Phase::EhloTls, &mut stage.log).await?
         } else if offers("LOGIN") {
             smtp.ask("AUTH LOGIN", Phase::EhloTls, &mut stage.log).await?;
             let user = text::base64(username.as_bytes());
             smtp.ask(&user, Phase::EhloTls, &mut stage.log).await?;
-            let secret = Zeroizing::new(text::base64(password.0.as_bytes()));
+            let secret = Zeroizing::new(text::base64(password.expose_secret().as_bytes()));
             smtp.ask_in_secret(&secret, "…", Phase::EhloTls, &mut stage.log).await?
         } else {
             return Err(Failed::Before("it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned()));
@@ -330,7 +308,7 @@ impl Submitter {
         let (Some(password), Some(credentials)) = (&self.password, &self.submit.credentials) else {
             return text.to_owned();
         };
-        let secret = password.0.as_str();
+        let secret = password.expose_secret();
         let plain = Zeroizing::new(format!("\0{}\0{secret}", credentials.username));
         let forms = [
             Zeroizing::new(secret.to_owned()),
@@ -379,7 +357,7 @@ fn message(probe: &Probe, words: &ProbeWords, now: Timestamp) -> String {
         "deliver over less TLS than its connector demands. It may be deleted.".to_owned(),
         format!("Questions go to <{mail_from}>."),
     ]
-    .join("\r\n")
+    .join("\n")
 }
 
 #[cfg(test)]

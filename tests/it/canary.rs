@@ -208,7 +208,7 @@ async fn good_is_delivered_to_over_good_tls() {
         assert_eq!((seen.reached, seen.ending), (Phase::Accepted, CanaryEnding::Quit));
         assert_eq!((seen.probe.as_deref(), seen.is_mail_in_clear), (Some("p1"), false));
         let hello = seen.client_hello.unwrap();
-        assert_eq!(hello.server_name.as_deref(), Some("mx.canary.test"));
+        assert_eq!(hello.sni.as_deref(), Some("mx.canary.test"));
         assert_eq!(seen.acting, Acting::AsItself);
     }
     world.canaries.stop().await;

@@ -6,6 +6,7 @@
 
 mod canary;
 mod cli;
+mod config;
 mod enforces;
 mod fuzz;
 mod peers;

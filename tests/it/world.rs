@@ -152,6 +152,7 @@ impl World {
         let resolvers = Resolvers::Given(vec![self.dns.address()]);
         let resolver = Resolver::new(DnsPlan { resolvers, ..DnsPlan::default() }).unwrap();
         let plan = StartTlsPlan {
+            opening: Default::default(),
             ehlo: Some(EHLO.parse().unwrap()),
             deadline,
             retry_after: Duration::from_secs(5),

@@ -95,7 +95,7 @@ fn from(hello: &[u8]) -> From {
 
 fn prober() -> Prober {
     let plan = StartTlsPlan {
-            opening: Default::default(),
+        opening: Default::default(),
         ehlo: None,
         deadline: Duration::from_secs(20),
         retry_after: Duration::ZERO,

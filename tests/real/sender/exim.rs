@@ -27,7 +27,7 @@ pub(super) fn start(grounds: &Grounds) {
     fs::write(&config, configuration(grounds)).unwrap();
     let mut exim = in_grounds(grounds, EXIM);
     exim.arg("-C").arg(config).arg("-bdf").arg("-q5s");
-    serve(&grounds.directory, "sending-exim", &exim, &[grounds.exim]);
+    serve(crate::lab::lab().scratch(), "sending-exim", &exim, &[grounds.exim]);
 }
 
 fn configuration(grounds: &Grounds) -> String {

@@ -34,7 +34,7 @@ pub(super) fn start(grounds: &Grounds) {
     succeed(Command::new("postfix").arg("-c").arg(&config).arg("check"));
     let mut master = in_grounds(grounds, &format!("{DAEMONS}/master"));
     master.arg("-c").arg(&config).arg("-s").env("MAIL_CONFIG", &config);
-    serve(&grounds.directory, "sending-postfix", &master, &[grounds.postfix]);
+    serve(crate::lab::lab().scratch(), "sending-postfix", &master, &[grounds.postfix]);
 }
 
 /// How many messages wait in its queue for this recipient domain.

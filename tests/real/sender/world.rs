@@ -154,7 +154,7 @@ fn start_dns(grounds: &Grounds) {
     .unwrap();
     let mut unbound = Command::new("unbound");
     unbound.args(["-dd", "-c"]).arg(config);
-    serve(&grounds.directory, "senders-unbound", &unbound, &[grounds.dns]);
+    serve(crate::lab::lab().scratch(), "senders-unbound", &unbound, &[grounds.dns]);
 }
 
 /// Every partner in one configuration.
