@@ -76,6 +76,10 @@ async fn prove(
     .await;
     bar.finish_and_clear();
     on_ctrl_c.abort();
+    let clock = means.clock();
+    if let Some(means) = Arc::into_inner(means) {
+        means.stop().await;
+    }
     let interrupted = patience.stop.is_cancelled();
     if interrupted {
         tell("interrupted: what was not decided is unknown");
@@ -84,7 +88,7 @@ async fn prove(
         format: report::FORMAT,
         tool: Tool::THIS,
         started_at,
-        finished_at: means.clock().now(),
+        finished_at: clock.now(),
         subjects: Subjects::Partners,
         state: State::worst(partners.iter().map(|partner| partner.state)),
         partners,

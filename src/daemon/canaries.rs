@@ -6,9 +6,10 @@
 //!
 //! Invariant: a canary turns good for draining only where a certificate passes for its host.
 
+use super::ledger::Ledger;
 use crate::judge::canary::{self, Rules, Shown};
 use crate::model::{
-    canary::{Canary, Personality},
+    canary::{Acting, Canary, Personality},
     connector::OutboundConnector,
     delivery::CanarySession,
     requirement::MinVersion,
@@ -19,6 +20,7 @@ use crate::observe::{
     canary::{CanaryCa, CanaryError, CanaryIdentity, CanaryLimits, CanarySpec},
     clock::Clock,
 };
+use crate::record::Settled;
 use crate::wire::{
     name::{Domain, Host, NamePattern},
     token::TokenKey,
@@ -28,9 +30,12 @@ use jiff::Timestamp;
 use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 /// One canary, as a round needs to know it.
 #[derive(Debug, Clone)]
@@ -59,6 +64,7 @@ pub struct Canaries {
     server: crate::observe::canary::Canaries,
     stands: Vec<Stand>,
     log: Arc<Log>,
+    writer: JoinHandle<()>,
 }
 
 /// Whoever came, in the order they left.
@@ -66,17 +72,43 @@ pub struct Canaries {
 pub struct Log {
     sessions: Mutex<Vec<Arc<CanarySession>>>,
     changed: watch::Sender<usize>,
+    failure: OnceLock<String>,
 }
 
 impl Log {
     fn new() -> Self {
-        Self { sessions: Mutex::default(), changed: watch::Sender::new(0) }
+        let changed = watch::Sender::new(0);
+        Self { sessions: Mutex::default(), changed, failure: OnceLock::new() }
     }
 
     fn push(&self, session: CanarySession) {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.push(Arc::new(session));
         self.changed.send_replace(sessions.len());
+    }
+
+    /// Writes a session of a probe down; one that brought it settles it, whatever becomes of the round.
+    async fn keep(&self, ledger: &Ledger, session: &CanarySession) {
+        let Some(id) = &session.probe else { return };
+        let kept = ledger.add_session(id.clone(), session.clone()).await;
+        let settled = match (&session.message, session.acting) {
+            (None, _) => Ok(()),
+            (Some(_), Acting::AsItself) => {
+                ledger.settle(id.clone(), Settled::Delivered, session.finished_at).await
+            }
+            (Some(_), Acting::Draining) => {
+                ledger.settle(id.clone(), Settled::Drained, session.finished_at).await
+            }
+        };
+        if let Err(error) = kept.and(settled) {
+            // The first says what is wrong; rounds end by it.
+            let _ = self.failure.set(error.to_string());
+        }
+    }
+
+    /// Why sessions can no longer be written down, once they cannot.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     /// How many came so far.
@@ -240,6 +272,7 @@ impl Canaries {
         making: Making<'_>,
         key: &Arc<TokenKey>,
         clock: Clock,
+        ledger: Ledger,
     ) -> Result<Self, CanaryError> {
         let now = clock.now();
         let (specs, stands) = making.make(now)?;
@@ -252,12 +285,20 @@ impl Canaries {
         let log = Arc::new(Log::new());
         let written = Arc::clone(&log);
         // Ends when the last listener does.
-        tokio::spawn(async move {
+        let writer = tokio::spawn(async move {
             while let Some(session) = sessions.recv().await {
+                written.keep(&ledger, &session).await;
                 written.push(session);
             }
         });
-        Ok(Self { server, stands, log })
+        Ok(Self { server, stands, log, writer })
+    }
+
+    /// Ends every session, and waits until all of them are written down.
+    pub async fn stop(self) {
+        self.server.stop().await;
+        // A writer that panicked has told all it will.
+        let _ = self.writer.await;
     }
 
     /// The canary of a recipient domain.

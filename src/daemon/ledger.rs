@@ -16,6 +16,9 @@ pub struct Ledger(Arc<Mutex<Record>>);
 /// The ledger cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
+    /// A session could not be written down, in words.
+    #[error("a canary's session could not be written down: {0}")]
+    Canaries(String),
     /// The thread that writes it died.
     #[error("the thread that writes the record died")]
     Died,

@@ -34,6 +34,10 @@ use crate::record::{
 };
 use crate::wire::name::Host;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+/// Connections at once to our own mail systems.
+const SUBMISSIONS: usize = 4;
 
 /// What the command line said; it outweighs the configuration.
 #[derive(Debug, Clone, Default)]
@@ -180,9 +184,10 @@ impl Means {
             state_dir,
             roots: &self.roots,
         };
-        let canaries = Arc::new(Canaries::start(making, &key, self.clock).await?);
+        let canaries = Arc::new(Canaries::start(making, &key, self.clock, ledger.clone()).await?);
+        let turns = Arc::new(Semaphore::new(SUBMISSIONS));
         for connector in &self.config.outbound {
-            let Some(submitter) = self.submitter(connector)? else { continue };
+            let Some(submitter) = self.submitter(connector, &turns)? else { continue };
             let post = Post {
                 submitter: Arc::new(submitter),
                 canaries: Arc::clone(&canaries),
@@ -196,6 +201,16 @@ impl Means {
         Ok(())
     }
 
+    /// Ends the canaries' sessions, and waits until they are written down.
+    pub async fn stop(mut self) {
+        let canaries = self.posts.values().next().map(|post| Arc::clone(&post.canaries));
+        self.posts.clear();
+        // Rounds are over: nobody else holds them.
+        if let Some(canaries) = canaries.and_then(Arc::into_inner) {
+            canaries.stop().await;
+        }
+    }
+
     /// What rounds under this connector need; none where nothing is submitted under it.
     pub fn post(&self, connector: &str) -> Option<&Post> {
         self.posts.get(connector)
@@ -206,7 +221,11 @@ impl Means {
         self.clock
     }
 
-    fn submitter(&self, connector: &OutboundConnector) -> Result<Option<Submitter>, MeansError> {
+    fn submitter(
+        &self,
+        connector: &OutboundConnector,
+        turns: &Arc<Semaphore>,
+    ) -> Result<Option<Submitter>, MeansError> {
         let Some(submit) = &connector.submit else { return Ok(None) };
         let unreadable =
             |source| MeansError::Password { connector: connector.name.clone(), source };
@@ -221,6 +240,7 @@ impl Means {
             self.resolver.clone(),
             &self.prober,
             words,
+            Arc::clone(turns),
         )))
     }
 }

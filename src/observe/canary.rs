@@ -74,7 +74,7 @@ pub struct CanarySpec {
 pub struct CanaryLimits {
     /// Sessions at once.
     pub sessions: usize,
-    /// Sessions at once from one source: an IPv4 address, or 64 bits of an IPv6 address.
+    /// Sessions at once with one canary from one source: an IPv4 address, or 64 bits of an IPv6 address.
     pub sessions_per_source: usize,
     /// How long one command, reply, handshake or part of a message may take ([RFC 5321 §4.5.3.2.7]).
     ///

@@ -34,6 +34,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::Semaphore,
     time::{Instant, timeout_at},
 };
 use zeroize::Zeroizing;
@@ -68,6 +69,8 @@ pub struct Submitter {
     resolver: Resolver,
     prober: Prober,
     words: ProbeWords,
+    /// Mail systems take few connections at once from one client.
+    turns: Arc<Semaphore>,
 }
 
 /// Why a submission did not come to its end.
@@ -85,7 +88,7 @@ impl From<Ending> for Failed {
 }
 
 impl Submitter {
-    /// A submitter; `prober` is the run's own, for its clock, name and bounds.
+    /// A submitter; `prober` is the run's own, for its clock, name and bounds; so are the `turns`.
     pub fn new(
         submit: Submit,
         password: Option<SecretString>,
@@ -93,6 +96,7 @@ impl Submitter {
         resolver: Resolver,
         prober: &Prober,
         words: ProbeWords,
+        turns: Arc<Semaphore>,
     ) -> Self {
         let mut prober = prober.clone();
         prober.plan.opening = match submit.security {
@@ -101,11 +105,13 @@ impl Submitter {
                 Opening::Clear
             }
         };
-        Self { submit, password, roots, resolver, prober, words }
+        Self { submit, password, roots, resolver, prober, words, turns }
     }
 
     /// Submits one probe, once.
     pub async fn submit(&self, probe: &Probe) -> Submission {
+        // A semaphore that is never closed always gives a turn.
+        let _turn = self.turns.acquire().await.ok();
         let endpoint = match self.endpoint().await {
             Ok(endpoint) => endpoint,
             Err(detail) => return Submission::Failed { at: self.prober.clock.now(), detail },

@@ -16,7 +16,7 @@ use crate::daemon::{
 };
 use crate::judge::sender::{self, Rules};
 use crate::model::{
-    canary::{Acting, Personality},
+    canary::Personality,
     claim::Claim,
     connector::OutboundConnector,
     delivery::{CanaryLook, CanarySession, DeliveryEvidence, Fitness, Probe, Scope, Submission},
@@ -167,7 +167,7 @@ impl<'a> Round<'a> {
     pub async fn run(mut self, patience: &Patience) -> Result<DeliveryEvidence, LedgerError> {
         let mut changes = self.post.canaries.log().changes();
         loop {
-            self.take_in().await?;
+            self.take_in()?;
             self.drain().await;
             self.start(patience).await?;
             self.evidence.finished_at = self.post.clock.now();
@@ -178,7 +178,7 @@ impl<'a> Round<'a> {
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(TICK) => {}
                 () = patience.ends() => {
-                    self.take_in().await?;
+                    self.take_in()?;
                     self.evidence.finished_at = self.post.clock.now();
                     break;
                 }
@@ -196,7 +196,10 @@ impl<'a> Round<'a> {
     }
 
     /// Whoever came to one of our canaries since we last looked.
-    async fn take_in(&mut self) -> Result<(), LedgerError> {
+    fn take_in(&mut self) -> Result<(), LedgerError> {
+        if let Some(failure) = self.post.canaries.log().failure() {
+            return Err(LedgerError::Canaries(failure.to_owned()));
+        }
         let new = self.post.canaries.log().since(self.read);
         self.read += new.len();
         for session in new {
@@ -204,34 +207,24 @@ impl<'a> Round<'a> {
             if !self.evidence.canaries.iter().any(ours) {
                 continue;
             }
-            if let Some(id) = &session.probe {
-                let kept = CanarySession::clone(&session);
-                self.post.ledger.add_session(id.clone(), kept).await?;
-            }
             if session.message.is_some() {
-                self.settle(&session).await?;
+                self.settle(&session);
             }
             self.evidence.sessions.push(CanarySession::clone(&session));
         }
         Ok(())
     }
 
-    /// A probe arrived: it is no longer queued.
-    async fn settle(&mut self, session: &CanarySession) -> Result<(), LedgerError> {
+    /// A probe arrived: it is no longer queued. The ledger knows already.
+    fn settle(&mut self, session: &CanarySession) {
         let is_it = |queued: &Queued<'_>| Some(&queued.probe.id) == session.probe.as_ref();
-        let Some(at) = self.queued.iter().position(is_it) else { return Ok(()) };
+        let Some(at) = self.queued.iter().position(is_it) else { return };
         let arrived = self.queued.swap_remove(at);
-        let how = match session.acting {
-            Acting::AsItself => Settled::Delivered,
-            Acting::Draining => Settled::Drained,
-        };
-        self.post.ledger.settle(arrived.probe.id, how, session.finished_at).await?;
         let hostname = &arrived.stand.hostname;
         let others = |queued: &Queued<'_>| queued.is_draining && queued.stand.hostname == *hostname;
         if arrived.is_draining && !self.queued.iter().any(others) {
             self.post.canaries.end_drain(hostname);
         }
-        Ok(())
     }
 
     /// Turns canaries good for the probes whose time has come.

@@ -68,40 +68,46 @@ impl Post {
 /// Counts who is in.
 #[derive(Debug, Default)]
 pub(super) struct Door {
-    inside: Mutex<HashMap<IpAddr, usize>>,
+    inside: Mutex<HashMap<(SocketAddr, IpAddr), usize>>,
 }
 
 /// A place inside; given back when dropped.
 #[derive(Debug)]
 struct Place {
     door: Arc<Door>,
-    source: IpAddr,
+    guest: (SocketAddr, IpAddr),
 }
 
 impl Door {
-    fn enter(self: &Arc<Self>, peer: IpAddr, limits: &CanaryLimits) -> Result<Place, String> {
-        let source = source(peer);
+    /// One sender may come to many canaries at once, as our own mail system does: each counts on its own.
+    fn enter(
+        self: &Arc<Self>,
+        at: SocketAddr,
+        peer: IpAddr,
+        limits: &CanaryLimits,
+    ) -> Result<Place, String> {
+        let guest = (at, source(peer));
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         if inside.values().sum::<usize>() >= limits.sessions {
             return Err(format!("more than {} sessions at once", limits.sessions));
         }
-        let count = inside.entry(source).or_default();
+        let count = inside.entry(guest).or_default();
         if *count >= limits.sessions_per_source {
             return Err(format!("more than {} sessions at once", limits.sessions_per_source)
                 + " from one source");
         }
         *count += 1;
-        Ok(Place { door: Arc::clone(self), source })
+        Ok(Place { door: Arc::clone(self), guest })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut inside = self.door.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = inside.get_mut(&self.source) {
+        if let Some(count) = inside.get_mut(&self.guest) {
             *count -= 1;
             if *count == 0 {
-                inside.remove(&self.source);
+                inside.remove(&self.guest);
             }
         }
     }
@@ -139,7 +145,7 @@ pub(super) async fn serve(
         let local = tcp.local_addr().unwrap_or(post.address);
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
         let Some(part) = post.part(local, peer) else { continue };
-        match door.enter(peer.ip(), &desk.limits) {
+        match door.enter(post.address, peer.ip(), &desk.limits) {
             Ok(place) => {
                 drop(tasks.spawn(session(tcp, part, desk.clone(), place, out.clone())));
             }

@@ -30,13 +30,14 @@ pub(super) fn start(grounds: &Grounds) {
     serve(crate::lab::lab().scratch(), "sending-exim", &exim, &[grounds.exim]);
 }
 
+/// To Exim every 127.0.0.0/8 address is its own; `self = send` sends there all the same.
 fn configuration(grounds: &Grounds) -> String {
     let mut routers = String::new();
     let mut transports = String::new();
     for (mode, options) in MODES {
         let name = mode.replace('-', "_");
         routers += &format!(
-            "{name}:\n  driver = dnslookup\n  senders = *@exim-{mode}.sender.test\n  transport = {name}\n"
+            "{name}:\n  driver = dnslookup\n  self = send\n  senders = *@exim-{mode}.sender.test\n  transport = {name}\n"
         );
         transports += &format!(
             "{name}:\n  driver = smtp\n  interface = {ip}\n  helo_data = out.exim.test\n  \
@@ -50,6 +51,7 @@ fn configuration(grounds: &Grounds) -> String {
     }
     format!(
         "primary_hostname = out.exim.test\n\
+         exim_path = {EXIM}\n\
          spool_directory = {directory}/exim/spool\n\
          log_file_path = {directory}/exim/spool/%s.log\n\
          pid_file_path = {directory}/exim/exim.pid\n\

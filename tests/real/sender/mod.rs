@@ -44,6 +44,7 @@ const PARTNERS: &[Partner] = &[
     Partner::postfix("secure", "name"),
     Partner::postfix("secure-floor", "ca"),
     Partner::postfix("secure-floor", "name"),
+    Partner::postfix("stopped", "encrypt"),
     Partner::exim("default", "encrypt"),
     Partner::exim("require", "encrypt"),
     Partner::exim("require-floor", "encrypt"),
@@ -102,6 +103,31 @@ fn postfix_secure_is_compliant_only_with_the_floor() {
     assert_state("postfix-secure-name", "violated", &[LEGACY]);
     assert_state("postfix-secure-floor-ca", "compliant", &[]);
     assert_state("postfix-secure-floor-name", "compliant", &[]);
+}
+
+/// Setup: a Postfix that takes mail and sends none, while strangers and health checks come to the canaries: bare
+/// connects, and EHLO and QUIT, from an address that is not the sender's.
+/// Test: nothing was seen of our sender, so nothing is known; a stranger who leaves refuses nothing.
+#[test]
+fn a_stopped_sender_is_unknown_whoever_else_comes() {
+    assert_state("postfix-stopped-encrypt", "unknown", &[]);
+    let claim = round().claim("postfix-stopped-encrypt");
+    let obstacles = claim["obstacles"].as_array().unwrap();
+    assert!(obstacles.iter().any(|one| one["id"] == "control-not-arrived"), "{claim:#}");
+}
+
+/// Setup: a second round under the connector of `secure` with the floor, while the refused probes of the first are in
+/// Postfix's queue.
+/// Test: the canaries turn good for them until they have arrived, and the new round proves the same; in the queue are the
+/// new ones alone.
+#[test]
+fn the_next_round_drains_the_queue_and_proves_again() {
+    let name = "postfix-secure-floor-name";
+    assert_state(name, "compliant", &[]);
+    let again = round().again(name);
+    assert_eq!(again["state"], "compliant", "{again:#}");
+    let left = postfix::queued(&round().grounds, "postfix-secure-floor-name.canary.test");
+    assert!(left <= 8, "{left} probes in the queue after two rounds of 8 refusals each");
 }
 
 /// Setup: Exim as it comes.

@@ -2,7 +2,7 @@
 
 use super::world::{Grounds, in_grounds};
 use crate::lab::{serve, succeed};
-use std::{fs, net::SocketAddrV4, process::Command};
+use std::{fs, process::Command};
 
 /// Where Debian keeps Postfix's daemons.
 const DAEMONS: &str = "/usr/lib/postfix/sbin";
@@ -49,7 +49,6 @@ pub(super) fn queued(grounds: &Grounds, domain: &str) -> usize {
 fn main_cf(grounds: &Grounds) -> String {
     let modes: Vec<_> =
         MODES.iter().map(|(mode, _)| format!("{{@postfix-{mode}.sender.test={mode}:}}")).collect();
-    let SocketAddrV4 { .. } = grounds.postfix;
     format!(
         "compatibility_level = 3.6\n\
          queue_directory = {directory}/postfix/queue\n\
@@ -57,7 +56,7 @@ fn main_cf(grounds: &Grounds) -> String {
          daemon_directory = {DAEMONS}\n\
          maillog_file_prefixes = {directory}\n\
          maillog_file = {directory}/sending-postfix.log\n\
-         inet_interfaces = {ip}\n\
+         inet_interfaces = all\n\
          inet_protocols = ipv4\n\
          myhostname = out.postfix.test\n\
          mydestination =\n\
@@ -75,6 +74,7 @@ fn main_cf(grounds: &Grounds) -> String {
          maximal_backoff_time = 9s\n\
          queue_run_delay = 5s\n\
          default_destination_concurrency_failed_cohort_limit = 100\n\
+         smtpd_sender_restrictions = check_sender_access inline:{{postfix-stopped.sender.test=HOLD}}\n\
          sender_dependent_default_transport_maps = inline:{{{modes}}}\n",
         directory = grounds.directory.display(),
         ip = grounds.postfix.ip(),

@@ -5,10 +5,13 @@ use crate::lab::{finish_within, lab, serve, succeed};
 use serde_json::Value;
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddrV4},
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddrV4, TcpStream},
     path::PathBuf,
     process::Command,
     sync::LazyLock,
+    thread::sleep,
+    time::Duration,
 };
 
 /// The canaries of every connector.
@@ -154,7 +157,7 @@ fn start_dns(grounds: &Grounds) {
     .unwrap();
     let mut unbound = Command::new("unbound");
     unbound.args(["-dd", "-c"]).arg(config);
-    serve(crate::lab::lab().scratch(), "senders-unbound", &unbound, &[grounds.dns]);
+    serve(lab().scratch(), "senders-unbound", &unbound, &[grounds.dns]);
 }
 
 /// Every partner in one configuration.
@@ -183,7 +186,7 @@ fn connector(grounds: &Grounds, number: usize, partner: &Partner) -> String {
         "\n[[connector]]\nname = \"{name}\"\ndirection = \"outbound\"\nlevel = \"{level}\"\n\
          [connector.submit]\nurl = \"smtp+plain://{submit}\"\nfrom = \"probe@{sender}.sender.test\"\n\
          [connector.sender]\nnetworks = [\"{ip}/32\"]\n\
-         [connector.timing]\nfirst_attempt_within = \"60s\"\nattempts = 2\nqueue_lifetime = \"1h\"\ndrain_after = \"2s\"\n\
+         [connector.timing]\nfirst_attempt_within = \"45s\"\nattempts = 2\nqueue_lifetime = \"1h\"\ndrain_after = \"2s\"\n\
          [connector.canaries]\n",
         level = partner.level,
         ip = submit.ip(),
@@ -206,10 +209,21 @@ fn connector(grounds: &Grounds, number: usize, partner: &Partner) -> String {
 /// The report of one round over all partners.
 pub(super) struct Round {
     pub(super) grounds: Grounds,
+    config: PathBuf,
     report: Value,
 }
 
 impl Round {
+    /// The claim of one partner after another round for it alone.
+    pub(super) fn again(&self, name: &str) -> Value {
+        let mut verify = Command::new(env!("CARGO_BIN_EXE_mxwarden"));
+        verify.args(["verify", name, "--format", "json", "--claim", "outbound/sender-enforces"]);
+        verify.args(["--wait", "150s", "--config"]).arg(&self.config);
+        let said = finish_within(180, &verify);
+        let report: Value = serde_json::from_str(&said.stdout).unwrap();
+        report["partners"][0]["claims"][0].clone()
+    }
+
     /// The claim of one partner.
     pub(super) fn claim(&self, name: &str) -> &Value {
         let partners = self.report["partners"].as_array().unwrap();
@@ -243,8 +257,32 @@ fn run() -> Round {
     let mut verify = Command::new(env!("CARGO_BIN_EXE_mxwarden"));
     verify.args(["verify", "--format", "json", "--claim", "outbound/sender-enforces"]);
     verify.args(["--wait", "150s", "--config"]).arg(&config);
+    let strangers = std::thread::spawn(come_as_strangers);
     let said = finish_within(180, &verify);
+    strangers.join().unwrap();
     let report = serde_json::from_str(&said.stdout);
     let report = report.unwrap_or_else(|error| panic!("{error}: {said:?}"));
-    Round { grounds, report }
+    Round { grounds, config, report }
+}
+
+/// Health checks at the canaries of the sender that is stopped, as soon as they listen.
+fn come_as_strangers() {
+    let is_stopped = |partner: &Partner| partner.mode == "stopped";
+    let number = PARTNERS.iter().position(is_stopped).unwrap();
+    for canary in canaries(number, &PARTNERS[number].name()) {
+        let at = SocketAddrV4::new(canary.address, 25);
+        let mut stream = loop {
+            match TcpStream::connect(at) {
+                Ok(stream) => break stream,
+                Err(_) => sleep(Duration::from_millis(100)),
+            }
+        };
+        drop(TcpStream::connect(at).unwrap());
+        let mut said = [0; 512];
+        let _ = stream.read(&mut said).unwrap();
+        stream.write_all(b"EHLO monitor.example\r\n").unwrap();
+        let _ = stream.read(&mut said).unwrap();
+        stream.write_all(b"QUIT\r\n").unwrap();
+        let _ = stream.read(&mut said);
+    }
 }
