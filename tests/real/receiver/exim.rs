@@ -76,6 +76,7 @@ fn configuration(
          host_lookup =\n\
          rfc1413_query_timeout = 0s\n\
          queue_only = true\n\
+         smtp_accept_max = 200\n\
          tls_advertise_hosts = *\n\
          tls_certificate = {chain}\n\
          tls_verify_hosts = {verify}\n\

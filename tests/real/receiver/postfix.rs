@@ -24,6 +24,7 @@ const AT_MAIL: (&str, &str) = ("smtpd_delay_reject", "no");
 const FOR_GOOD: (&str, &str) = ("plaintext_reject_code", "550");
 const ASKS_CERTIFICATE: (&str, &str) = ("smtpd_tls_ask_ccert", "yes");
 const WANTS_CERTIFICATE: (&str, &str) = ("smtpd_tls_req_ccert", "yes");
+const FLOOR: (&str, &str) = ("smtpd_tls_mandatory_protocols", ">=TLSv1.2");
 const NOBODY_IS_EXEMPT: (&str, &str) = ("smtpd_client_event_limit_exceptions", "");
 const DATA: &str = "until = \"data\"\ndecides = \"data\"\n";
 
@@ -63,6 +64,8 @@ pub(super) const RECEIVERS: &[Receiver] = &[
     )
     .with(Client::PartnersAndOther),
     Receiver::new("req-ccert", &[ENCRYPT, WANTS_CERTIFICATE]).with(Client::PartnersAndOther),
+    Receiver::new("req-ccert-other-not-tried", &[ENCRYPT, WANTS_CERTIFICATE, FLOOR])
+        .with(Client::Partners),
     Receiver::new("ask-ccert", &[ENCRYPT, ASKS_CERTIFICATE]).with(Client::Partners),
     Receiver::new(
         "grey-lister",
@@ -97,6 +100,10 @@ pub(super) const RECEIVERS: &[Receiver] = &[
         &[("smtpd_end_of_data_restrictions", "check_policy_service $lab_tls_alone")],
     )
     .probed("until = \"rcpt\"\ndecides = \"data\"\n"),
+    Receiver::new(
+        "after-data-not-declared",
+        &[("smtpd_end_of_data_restrictions", "check_policy_service $lab_tls_alone")],
+    ),
     Receiver::new(AGREED, &[ENCRYPT]),
 ];
 
@@ -267,12 +274,22 @@ fn certificate_access_in_words_is_compliant() {
 }
 
 /// Setup: `smtpd_tls_req_ccert` and `encrypt`.
-/// Test: no certificate and a self-made one are refused after the handshake; anybody's trusted one is taken.
+/// Test: no certificate and a self-made one are refused after the handshake; anybody's trusted one is taken. A hello
+/// below TLS 1.2 fails inside OpenSSL, which cannot ask for a certificate there, with an alert that may mean anything.
 #[test]
 fn required_certificate_of_anybody_is_violated() {
-    assert_violated("req-ccert", "wrong-client-cert-accepted");
+    assert_claim("req-ccert", "violated", &["wrong-client-cert-accepted"], &["undecided"]);
     assert_probe("req-ccert", "no-client-cert", "ehlo-tls", "certificate-required");
     assert_probe("req-ccert", "self-made-client-cert", "ehlo-tls", "certificate-required");
+}
+
+/// Setup: the same, with TLS 1.2 as the floor; we have no other certificate to try.
+/// Test: what was tried is refused, and what was not is told.
+#[test]
+fn required_certificate_of_anybody_is_told_as_not_tested() {
+    assert_compliant("req-ccert-other-not-tried");
+    let summary = round().claim("req-ccert-other-not-tried")["summary"].as_str().unwrap();
+    assert!(summary.ends_with("; not tested: a trusted certificate for another name"), "{summary}");
 }
 
 /// Setup: `smtpd_tls_ask_ccert` alone.
@@ -318,6 +335,9 @@ fn refusal_at_data_is_compliant() {
     for name in ["at-data", "after-data"] {
         assert_compliant(name);
         assert_probe(name, "plaintext", "data", "tls-required");
+        // It stops at RCPT, so nothing can be said of it.
+        let findings = round().claim(name)["findings"].as_array().unwrap();
+        assert!(!findings.iter().any(|finding| finding["id"] == PLAIN), "{findings:?}");
     }
 }
 
@@ -333,6 +353,16 @@ fn message_taken_in_clear_is_violated() {
 #[test]
 fn refusal_after_data_is_undecided_at_rcpt() {
     assert_unknown("after-data-not-tried", &["undecided"]);
+}
+
+/// Setup: the same, and nobody told us that it decides so late.
+/// Test: violated, as far as an envelope goes, which is told.
+#[test]
+fn envelope_taken_in_clear_is_violated() {
+    assert_violated("after-data-not-declared", PLAIN);
+    let findings = &round().claim("after-data-not-declared")["findings"];
+    let seen = findings[0]["seen"].as_str().unwrap();
+    assert!(seen.ends_with("; envelope accepted, DATA not tried"), "{findings:#}");
 }
 
 /// Setup: `encrypt` at a partner's MX, probed by agreement.
