@@ -7,7 +7,7 @@
 //! Invariant: everything here was seen or asked, nothing is a judgement.
 
 use super::{
-    connector::{Floor, ProbeEnvelope},
+    connector::{Floor, ProbeEnvelope, Until},
     resolution::Resolution,
     session::{Endpoint, Session},
     target::Target,
@@ -49,6 +49,25 @@ pub struct Demand {
     pub has_client_certificate: bool,
     /// Networks the connector recognises the partner by.
     pub networks: Vec<IpNet>,
+}
+
+impl Demand {
+    /// How far an attempt goes: never to DATA at a partner's MX, whatever was asked, nor with `MAIL FROM:<>`.
+    pub fn until(&self, kind: AttemptKind) -> Until {
+        match (self.place, kind) {
+            (Place::Partners, _) | (Place::Ours, AttemptKind::NullSender) => Until::Rcpt,
+            (
+                Place::Ours,
+                AttemptKind::Control
+                | AttemptKind::ForeignAddress
+                | AttemptKind::LegacyTls
+                | AttemptKind::NoClientCert
+                | AttemptKind::OtherClientCert
+                | AttemptKind::Plaintext
+                | AttemptKind::SelfMadeClientCert,
+            ) => self.envelope.until,
+        }
+    }
 }
 
 /// Whose receiver is probed.

@@ -238,7 +238,7 @@ impl Observer {
 
     /// The message, where the attempt goes as far.
     fn letter(&self, plan: &EnforcesPlan, step: Step) -> Result<Option<String>, String> {
-        match steps::until(&plan.demand, step.kind) {
+        match plan.demand.until(step.kind) {
             Until::Rcpt => Ok(None),
             Until::Data => {
                 let mut token = [0; 16];
@@ -297,7 +297,7 @@ fn written(plan: &EnforcesPlan, step: Step, session: Session, envelope: Envelope
 
 /// Whether the receiver took what was offered, as far as the attempt went.
 fn is_accepted(plan: &EnforcesPlan, attempt: &Attempt) -> bool {
-    let last = match steps::until(&plan.demand, attempt.kind) {
+    let last = match plan.demand.until(attempt.kind) {
         Until::Data => &attempt.envelope.message,
         Until::Rcpt => &attempt.envelope.rcpt,
     };

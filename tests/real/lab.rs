@@ -147,6 +147,21 @@ impl Network {
         self.address(30, index)
     }
 
+    /// The `index`th receiver that enforces something, or not.
+    pub(crate) fn receiver(&self, index: u8) -> Ipv4Addr {
+        self.address(40, index)
+    }
+
+    /// The `index`th policy that a receiver asks.
+    pub(crate) fn policy(&self, index: u8) -> Ipv4Addr {
+        self.address(41, index)
+    }
+
+    /// The resolver that knows the receivers.
+    pub(crate) fn receivers_resolver(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.address(53, 2), DNS_PORT)
+    }
+
     /// The resolver of the senders, which must be at port 53.
     pub(crate) fn senders_resolver(&self) -> Ipv4Addr {
         self.address(53, 1)

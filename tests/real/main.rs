@@ -25,4 +25,5 @@ mod legacy_server;
 mod oracle;
 mod pki;
 mod postfix;
+mod receiver;
 mod sender;

@@ -74,6 +74,8 @@ pub(crate) struct Leaf {
     pub(crate) not_before: &'static str,
     /// Until when.
     pub(crate) not_after: &'static str,
+    /// What it may be used for.
+    pub(crate) usage: &'static str,
     /// Whether it calls itself a certification authority.
     pub(crate) is_ca: bool,
     /// Whether the issuer's certificate is sent with it.
@@ -92,9 +94,15 @@ impl Leaf {
             digest: "sha256",
             not_before: START,
             not_after: END,
+            usage: "serverAuth",
             is_ca: false,
             with_issuer: true,
         }
+    }
+
+    /// One that a client passes with, as `name`.
+    pub(crate) const fn client(name: &'static str) -> Self {
+        Self { usage: "clientAuth", ..Self::good(name) }
     }
 }
 
@@ -161,10 +169,11 @@ impl Pki {
         let mut extensions = format!(
             "basicConstraints = critical,CA:{}\n\
              keyUsage = critical,digitalSignature,keyEncipherment{}\n\
-             extendedKeyUsage = serverAuth\n\
+             extendedKeyUsage = {}\n\
              subjectKeyIdentifier = hash\n",
             if leaf.is_ca { "TRUE" } else { "FALSE" },
             if leaf.is_ca { ",keyCertSign" } else { "" },
+            leaf.usage,
         );
         if let Some(name) = leaf.dns_name {
             extensions += &format!("subjectAltName = DNS:{name}\n");

@@ -43,8 +43,8 @@ pub(super) struct Look {
     pub(super) again_at: Option<Timestamp>,
     /// Versions below the lowest that were answered.
     pub(super) legacy: Vec<TlsVersion>,
-    /// Negatives that would have been of use, and were not tried.
-    pub(super) untested: Vec<AttemptKind>,
+    /// What would have been of use, and was not tried, in words.
+    pub(super) untested: Vec<&'static str>,
 }
 
 /// What all experiments say of one negative.
@@ -264,7 +264,11 @@ impl Ladder<'_> {
                 missing.push("without a client certificate".to_owned());
             }
             if !has(AttemptKind::SelfMadeClientCert) {
-                self.look.untested.push(AttemptKind::SelfMadeClientCert);
+                self.look.untested.push("a self-made certificate");
+            }
+            // Some servers ask for a certificate, and take anybody's.
+            if !has(AttemptKind::OtherClientCert) {
+                self.look.untested.push("a trusted certificate for another name");
             }
         }
         match self.demand.floor.min_version {

@@ -45,7 +45,9 @@ impl Reader<'_> {
             if let Some(fault) = self.fault() {
                 return fault;
             }
-            let waits = envelope.decides == Until::Data && envelope.until == Until::Rcpt;
+            // Where a message is what others send, an envelope is not all that could be refused.
+            let is_by_message = envelope.decides == Until::Data || envelope.until == Until::Data;
+            let waits = is_by_message && self.demand.until(self.attempt.kind) == Until::Rcpt;
             return if waits && self.attempt.kind != AttemptKind::Control {
                 Came::EnvelopeTaken(reply.clone())
             } else {
@@ -66,7 +68,7 @@ impl Reader<'_> {
     /// The reply that took the last thing the probe says.
     fn taken(&self) -> Option<&Reply> {
         let envelope = &self.attempt.envelope;
-        let last = match self.demand.envelope.until {
+        let last = match self.demand.until(self.attempt.kind) {
             Until::Data => &envelope.message,
             Until::Rcpt => &envelope.rcpt,
         };

@@ -62,8 +62,8 @@ pub(super) fn of(seen: &Seen<'_>) -> String {
         }
     };
     sentence.push_str(&legacy(seen.counted));
-    if seen.is_proved && seen.counted.iter().any(|look| !look.untested.is_empty()) {
-        sentence.push_str("; not tested: a self-made certificate");
+    if seen.is_proved {
+        sentence.push_str(&untested(seen.counted));
     }
     if let Some(look) = seen.waived {
         let family = if look.endpoint.address.is_ipv6() { "IPv6" } else { "IPv4" };
@@ -91,4 +91,12 @@ fn legacy(looks: &[&Look]) -> String {
     }
     let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
     format!("; a hello of {} is still answered", versions.join(" and "))
+}
+
+fn untested(looks: &[&Look]) -> String {
+    let mut words: Vec<&str> =
+        looks.iter().flat_map(|look| look.untested.iter().copied()).collect();
+    words.sort_unstable();
+    words.dedup();
+    if words.is_empty() { String::new() } else { format!("; not tested: {}", words.join(" and ")) }
 }

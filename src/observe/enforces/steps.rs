@@ -10,7 +10,7 @@
 
 use super::EnforcesPlan;
 use crate::model::{
-    connector::{KeyedOn, Until},
+    connector::KeyedOn,
     enforcement::{AttemptKind, Demand, Place},
     requirement::MinVersion,
 };
@@ -163,14 +163,6 @@ pub(super) fn negatives(plan: &EnforcesPlan, origins: Origins) -> Vec<Step> {
     }
 }
 
-/// How far an attempt goes; never to DATA at a partner's MX, whatever was asked.
-pub(super) fn until(demand: &Demand, kind: AttemptKind) -> Until {
-    match (demand.place, kind) {
-        (Place::Partners, _) | (Place::Ours, AttemptKind::NullSender) => Until::Rcpt,
-        (Place::Ours, _) => demand.envelope.until,
-    }
-}
-
 /// As many as a partner is asked for, beside two controls.
 fn few(steps: &[Step]) -> Vec<Step> {
     let mut room = MOST_AT_PARTNERS - 2;
@@ -216,7 +208,7 @@ fn certificate(plan: &EnforcesPlan) -> Certificate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::connector::{Floor, ProbeEnvelope};
+    use crate::model::connector::{Floor, ProbeEnvelope, Until};
     use crate::observe::{identity::ClientIdentity, letter::Letterhead};
     use std::sync::Arc;
 
@@ -291,7 +283,7 @@ mod tests {
     fn data_is_for_our_own_receiver() {
         #[track_caller]
         fn check(place: Place, kind: AttemptKind, expect: Until) {
-            assert_eq!(until(&plan(place, MinVersion::Tls12, &[]).demand, kind), expect);
+            assert_eq!(plan(place, MinVersion::Tls12, &[]).demand.until(kind), expect);
         }
         check(Place::Ours, AttemptKind::Control, Until::Data);
         check(Place::Ours, AttemptKind::Plaintext, Until::Data);

@@ -316,11 +316,15 @@ fn depth() -> Vec<Case> {
         }
         evidence(demand, vec![experiment])
     };
+    // `<>` stops at RCPT: what comes of its message is not known, and nothing is said of it.
+    let mut bounces = whole("550 5.7.1 TLS is required");
+    bounces.endpoints[0].experiments[0].attempts.insert(2, taken(NullSender, 0));
     vec![
         ("envelope-taken-decides-late", Unknown, deciding_late(taken(Plaintext, 0))),
         ("envelope-refused-decides-late", Compliant, deciding_late(refused(Plaintext, 0, ENCRYPT))),
         ("message-taken", Violated, whole("250 2.0.0 Ok: queued")),
         ("message-refused", Compliant, whole("550 5.7.1 TLS is required")),
+        ("message-refused-beside-bounces", Compliant, bounces),
     ]
 }
 
