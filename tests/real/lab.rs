@@ -120,7 +120,8 @@ impl Network {
 
     /// Whether the servers of a run that has just ended are gone too.
     fn is_quiet(&self) -> bool {
-        let mail = [self.postfix(0), self.exim(0)].map(|ip| SocketAddrV4::new(ip, SMTP_PORT));
+        let mail = [self.postfix(0), self.exim(0), self.receiver(0)]
+            .map(|ip| SocketAddrV4::new(ip, SMTP_PORT));
         let tls = SocketAddrV4::new(self.openssl(0), TLS_PORT);
         mail.iter()
             .chain([&tls, &self.resolver()])

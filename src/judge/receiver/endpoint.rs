@@ -277,7 +277,11 @@ impl Ladder<'_> {
             MinVersion::Tls13 => {
                 let is_whole = |key: &Key| key.kind == AttemptKind::LegacyTls && !key.is_by_hello;
                 let tried = keys.iter().any(is_whole);
-                let seen = refused.iter().any(|(key, _)| is_whole(key));
+                let is_taken = |(key, tried): (Key, &Tried<'_>)| {
+                    is_whole(&key) && matches!(tried.came, Came::Accepted(_))
+                };
+                let mut all = self.experiments.iter().flat_map(Judged::keyed);
+                let seen = refused.iter().any(|(key, _)| is_whole(key)) || all.any(is_taken);
                 if !tried || (!seen && self.look.obstacles.is_empty()) {
                     missing.push("with TLSv1.2 to the end".to_owned());
                 }

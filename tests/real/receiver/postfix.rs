@@ -26,6 +26,7 @@ const ASKS_CERTIFICATE: (&str, &str) = ("smtpd_tls_ask_ccert", "yes");
 const WANTS_CERTIFICATE: (&str, &str) = ("smtpd_tls_req_ccert", "yes");
 const FLOOR: (&str, &str) = ("smtpd_tls_mandatory_protocols", ">=TLSv1.2");
 const NOBODY_IS_EXEMPT: (&str, &str) = ("smtpd_client_event_limit_exceptions", "");
+const TLS_1_3: &str = "min_version = \"1.3\"\n";
 const DATA: &str = "until = \"data\"\ndecides = \"data\"\n";
 
 /// The last is the one whose port is waited for: none that counts connections.
@@ -87,6 +88,21 @@ pub(super) const RECEIVERS: &[Receiver] = &[
         "rate-limit-of-one",
         &[NOBODY_IS_EXEMPT, ("smtpd_client_connection_rate_limit", "1")],
     ),
+    Receiver::new(
+        "message-rate-limit",
+        &[NOBODY_IS_EXEMPT, ("smtpd_client_message_rate_limit", "1")],
+    ),
+    Receiver::new(
+        "recipient-rate-limit",
+        &[NOBODY_IS_EXEMPT, ("smtpd_client_recipient_rate_limit", "1")],
+    ),
+    Receiver::new(
+        "tls-session-rate-limit",
+        &[ENCRYPT, NOBODY_IS_EXEMPT, ("smtpd_client_new_tls_session_rate_limit", "1")],
+    ),
+    Receiver::new("tls-1-2-beside-1-3", &[ENCRYPT, FLOOR]).held_to(TLS_1_3),
+    Receiver::new("tls-1-3-alone", &[ENCRYPT, ("smtpd_tls_mandatory_protocols", ">=TLSv1.3")])
+        .held_to(TLS_1_3),
     Receiver::new("at-data", &[("smtpd_data_restrictions", "reject_plaintext_session")])
         .probed(DATA),
     Receiver::new(
@@ -326,6 +342,28 @@ fn rate_limit_is_unknown() {
     assert_unknown("rate-limit-of-two", &obstacles);
     assert_unknown("rate-limit-of-one", &obstacles);
     assert_probe("rate-limit-of-one", "plaintext", "connect", "rate-limited");
+}
+
+/// Setup: `smtpd_client_message_rate_limit` and `smtpd_client_recipient_rate_limit`, which the control uses up, and TLS
+/// is not demanded; `smtpd_client_new_tls_session_rate_limit` where it is.
+/// Test: 450 in clear is not a demand for TLS, and a proof without a second control is none.
+#[test]
+fn other_rate_limits_are_unknown() {
+    let obstacles = ["control-refused", "rate-limited", "refused-for-other-reason"];
+    assert_unknown("message-rate-limit", &obstacles);
+    assert_probe("message-rate-limit", "plaintext", "mail", "rate-limited");
+    assert_unknown("recipient-rate-limit", &obstacles);
+    assert_probe("recipient-rate-limit", "plaintext", "rcpt", "rate-limited");
+    assert_unknown("tls-session-rate-limit", &obstacles[..2]);
+    assert_probe("tls-session-rate-limit", "plaintext", "mail", "tls-required");
+}
+
+/// Setup: TLS 1.3 is agreed on, and TLS 1.2 is taken as well.
+/// Test: it is carried to RCPT, so that it counts.
+#[test]
+fn tls_1_2_below_the_floor_is_violated() {
+    assert_violated("tls-1-2-beside-1-3", "mail-accepted-over-legacy-tls");
+    assert_compliant("tls-1-3-alone");
 }
 
 /// Setup: clear is refused at DATA, and after the message.

@@ -21,6 +21,8 @@ pub(super) struct Receiver {
     pub(super) name: &'static str,
     /// Its settings that differ from the program's in this lab.
     pub(super) options: &'static [(&'static str, &'static str)],
+    /// What the connector says beside name, direction and level.
+    floor: &'static str,
     /// What `[connector.probe]` says beside envelope and certificates.
     probe: &'static str,
     /// The certificates of the probes.
@@ -43,7 +45,11 @@ impl Receiver {
         name: &'static str,
         options: &'static [(&'static str, &'static str)],
     ) -> Self {
-        Self { name, options, probe: "", client: Client::Nothing }
+        Self { name, options, floor: "", probe: "", client: Client::Nothing }
+    }
+
+    pub(super) const fn held_to(self, floor: &'static str) -> Self {
+        Self { floor, ..self }
     }
 
     pub(super) const fn probed(self, probe: &'static str) -> Self {
@@ -136,7 +142,7 @@ fn configuration(grounds: &Grounds) -> String {
 }
 
 fn inbound(grounds: &Grounds, receiver: &Receiver) -> String {
-    let Receiver { name, probe, client, .. } = receiver;
+    let Receiver { name, floor, probe, client, .. } = receiver;
     let host = receiver.host();
     let names = if *client == Client::Nothing {
         String::new()
@@ -156,7 +162,7 @@ fn inbound(grounds: &Grounds, receiver: &Receiver) -> String {
         }
     };
     format!(
-        "\n[[connector]]\nname = \"{name}\"\ndirection = \"inbound\"\nlevel = \"encrypt\"\n{names}\
+        "\n[[connector]]\nname = \"{name}\"\ndirection = \"inbound\"\nlevel = \"encrypt\"\n{floor}{names}\
          [connector.probe]\nmail_from = \"tls-probe@{name}.partner.test\"\nrcpt_to = \"tls-probe@contoso.test\"\n\
          targets = [\"host:{host}:{SMTP_PORT}\"]\n{probe}{certificates}\
          [[partner]]\nname = \"{name}\"\ndomains = [\"{name}.partner.test\"]\ntargets = [\"mx\"]\ninbound = \"{name}\"\n"
