@@ -95,7 +95,7 @@ fn parts(runtime: &Runtime, world: &World) {
         micros(cpu() - before) / 1000.0
     };
     let judged = cost(&|| drop(black_box(full.standard.judge(&evidence))));
-    let digested = cost(&|| drop(black_box(round::digest(&evidence))));
+    let digested = cost(&|| drop(black_box(mxwarden::daemon::round::digest(&evidence))));
     let claim = Claim::OUTBOUND_RECEIVER_OFFERS;
     let reported = cost(&|| {
         drop(black_box(look::report(target.to_string(), claim, &full.standard, &evidence)));

@@ -23,9 +23,8 @@
 //! | [`judge`] | evidence + requirement + now → state; pure and total | `wire` `model` |
 //! | [`observe`] | looks at the world: DNS, SMTP, TLS, and as canaries lets it come; the only module that touches the network | `wire` `model` |
 //! | [`config`] | what the operator has said: TOML in, the nouns of `model` out, every mistake at once | `wire` `model` |
-//! | [`observe`] | looks at the world: DNS, SMTP, TLS; the only module that touches the network | `wire` `model` |
 //! | [`record`] | the store: probes, before they are sent, and who came for them; SQL stands here alone | `wire` `model` |
-//! | [`daemon`] | ties the verbs together: one look, judged | all but `cli` `lab` |
+//! | [`daemon`] | ties the verbs together: looks, rounds, the matrix of claims | all but `cli` `lab` |
 //! | [`lab`] | DNS, SMTP peers and a CA in this process, for `demo` and tests | `wire` `model` |
 //! | [`cli`] | commands, and how they speak | all |
 //!
@@ -41,7 +40,9 @@
 //!   apart, from the recorded chain. Old evidence can be judged under new rules.
 //! - Every read from a peer is bounded in octets, lines and time; nothing a peer sends panics us, moves a
 //!   cursor or reaches a spreadsheet unescaped.
-//! - A look is polite: one session at a time with an address, QUIT, an honest EHLO name, no DATA.
+//! - A look is polite: one session at a time with an address, QUIT, an honest EHLO name, no DATA but to our own
+//!   probe mailbox, and to a partner's receiver no envelope but by agreement.
+//! - A probe is on disk before it is submitted, and a canary never relays, never answers mail, never keeps a body.
 
 pub mod cli;
 pub mod config;

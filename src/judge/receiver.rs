@@ -1,6 +1,6 @@
 //! `receiver-enforces`: does the receiver refuse anything less than the agreed TLS, at every endpoint?
 //!
-//! 1. Where the mail goes ([`super::route`]): what DNS hides is not proved.
+//! 1. Where the mail goes (`judge::route`): what DNS hides is not proved.
 //! 2. Each attempt is read: taken, refused and for what, or kept from either (`read`, `attempt`).
 //! 3. Each experiment stands on its controls (`experiment`), each negative on all of them (`negative`);
 //!    each endpoint climbs the ladder (`endpoint`).

@@ -214,11 +214,11 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// The claim of one partner after another round for it alone.
-    pub(super) fn again(&self, name: &str) -> Value {
+    /// The claim of one partner after another round for it alone, which waits so long at most.
+    pub(super) fn again(&self, name: &str, wait: &str) -> Value {
         let mut verify = Command::new(env!("CARGO_BIN_EXE_mxwarden"));
         verify.args(["verify", name, "--format", "json", "--claim", "outbound/sender-enforces"]);
-        verify.args(["--wait", "150s", "--config"]).arg(&self.config);
+        verify.args(["--wait", wait, "--config"]).arg(&self.config);
         let said = finish_within(180, &verify);
         let report: Value = serde_json::from_str(&said.stdout).unwrap();
         report["partners"][0]["claims"][0].clone()
