@@ -96,7 +96,7 @@ pub(super) const AGREED: &str = "agreed";
 
 /// Every receiver and its address: Postfix's first.
 fn all() -> impl Iterator<Item = (&'static Receiver, Ipv4Addr)> {
-    let both = postfix::RECEIVERS.iter().chain(exim::RECEIVERS);
+    let both = postfix::receivers().into_iter().chain(exim::RECEIVERS);
     both.zip(0..).map(|(receiver, index)| (receiver, lab().network.receiver(index)))
 }
 
@@ -209,7 +209,7 @@ pub(super) fn round() -> &'static Round {
 fn run() -> Round {
     let grounds = Grounds::take();
     let addresses: Vec<Ipv4Addr> = all().map(|(_, address)| address).collect();
-    let (at_postfix, at_exim) = addresses.split_at(postfix::RECEIVERS.len());
+    let (at_postfix, at_exim) = addresses.split_at(postfix::receivers().len());
     policy::start(&lab().network);
     postfix::start(&grounds, at_postfix);
     exim::start(&grounds, at_exim);
