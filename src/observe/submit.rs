@@ -24,14 +24,14 @@ use crate::model::{
     connector::{Submit, SubmitHost, SubmitSecurity},
     delivery::{Probe, Submission},
     roots::Roots,
-    session::{Ending, Endpoint, Phase, Session},
+    session::{Ending, Endpoint, Session},
     target::Target,
 };
 use crate::wire::{name::Host, text};
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use secrecy::{ExposeSecret, SecretString};
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{cmp::Reverse, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
@@ -121,10 +121,13 @@ impl Submitter {
         let mut stage = Stage::new(Transcript::new(&self.prober.plan.limits));
         let mut answered = Answered::default();
         let talk = self.talk(&mut session, &mut stage, &mut answered, probe, until);
-        let ended = match timeout_at(until, talk).await {
-            Ok(Ok(())) => answered.ending.map_or(Ok(()), |ending| Err(Failed::Session(ending))),
-            Ok(Err(failed)) => Err(failed),
-            Err(_) => Err(Failed::Session(Ending::Deadline(session.reached))),
+        let talked = timeout_at(until, talk).await;
+        // What a refusal was is known before the farewell, whatever becomes of that.
+        let ended = match (talked, answered.ending) {
+            (Ok(Err(failed)), _) => Err(failed),
+            (_, Some(ending)) => Err(Failed::Session(ending)),
+            (Ok(Ok(())), None) => Ok(()),
+            (Err(_), None) => Err(Failed::Session(Ending::Deadline(session.reached))),
         };
         let at = self.prober.clock.now();
         let envelope = answered.envelope;
@@ -288,17 +291,23 @@ impl Submitter {
                 .any(|line| line.split([' ', '=']).any(|word| word.eq_ignore_ascii_case(mechanism)))
         };
         let username = &credentials.username;
+        let (phase, log) = (session.reached, &mut stage.log);
         let reply = if offers("PLAIN") {
             // RFC 4616 §2.
             let plain = Zeroizing::new(format!("\0{username}\0{}", password.expose_secret()));
             let line = Zeroizing::new(format!("AUTH PLAIN {}", text::base64(plain.as_bytes())));
-            smtp.ask_in_secret(&line, "AUTH PLAIN …", Phase::EhloTls, &mut stage.log).await?
+            smtp.ask_in_secret(&line, "AUTH PLAIN …", phase, log).await.map_err(hushed)?
         } else if offers("LOGIN") {
-            smtp.ask("AUTH LOGIN", Phase::EhloTls, &mut stage.log).await?;
             let user = text::base64(username.as_bytes());
-            smtp.ask(&user, Phase::EhloTls, &mut stage.log).await?;
+            for line in ["AUTH LOGIN", &user] {
+                let reply = smtp.ask(line, phase, log).await?;
+                // RFC 4954 §4: 334 alone asks for more; after a refusal the next line would pass for a command.
+                if reply.code != 334 {
+                    return Err(Failed::Before(format!("authentication refused: {reply}")));
+                }
+            }
             let secret = Zeroizing::new(text::base64(password.expose_secret().as_bytes()));
-            smtp.ask_in_secret(&secret, "…", Phase::EhloTls, &mut stage.log).await?
+            smtp.ask_in_secret(&secret, "…", phase, log).await.map_err(hushed)?
         } else {
             return Err(Failed::Before("it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned()));
         };
@@ -316,16 +325,46 @@ impl Submitter {
         };
         let secret = password.expose_secret();
         let plain = Zeroizing::new(format!("\0{}\0{secret}", credentials.username));
-        let forms = [
-            Zeroizing::new(secret.to_owned()),
-            Zeroizing::new(text::base64(secret.as_bytes())),
-            Zeroizing::new(text::base64(plain.as_bytes())),
+        // Without padding, which some drop. The longest first: a shorter one may lie within it.
+        let mut forms = [
+            Zeroizing::new(text::base64(plain.as_bytes()).trim_end_matches('=').to_owned()),
+            Zeroizing::new(text::base64(secret.as_bytes()).trim_end_matches('=').to_owned()),
+            Zeroizing::new(text::printable(secret.as_bytes())),
         ];
-        let mut clean = text.to_owned();
-        for form in forms.iter().filter(|form| !form.is_empty()) {
-            clean = clean.replace(form.as_str(), "[secret]");
+        forms.sort_by_key(|form| Reverse(form.len()));
+        forms.iter().fold(text.to_owned(), |clean, form| without(&clean, form))
+    }
+}
+
+/// The text with a mark wherever it has the secret, in capitals or not: some say commands back in capitals.
+fn without(text: &str, secret: &str) -> String {
+    if secret.is_empty() {
+        return text.to_owned();
+    }
+    // ASCII letters alone change, so that places in both are the same.
+    let folded = Zeroizing::new(text.to_ascii_lowercase());
+    let secret = Zeroizing::new(secret.to_ascii_lowercase());
+    let mut clean = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, found) in folded.match_indices(secret.as_str()) {
+        clean.push_str(text.get(from..at).unwrap_or_default());
+        clean.push_str("[secret]");
+        from = at + found.len();
+    }
+    clean.push_str(text.get(from..).unwrap_or_default());
+    clean
+}
+
+/// An answer to a secret that is no reply is told cut short, and what is left of an echo cannot be known for one.
+fn hushed(ending: Ending) -> Ending {
+    match ending {
+        Ending::Protocol(phase, _) => {
+            Ending::Protocol(phase, "what it answered is no SMTP reply".to_owned())
         }
-        clean
+        Ending::TooMuchData(phase, _) => {
+            Ending::TooMuchData(phase, "it answered more than a reply may have".to_owned())
+        }
+        other => other,
     }
 }
 
