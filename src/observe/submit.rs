@@ -12,6 +12,8 @@
 //!
 //! [RFC 6409]: https://www.rfc-editor.org/rfc/rfc6409
 
+mod hush;
+
 use super::{
     approach::{Arrival, Command, Stage},
     dialogue::{Dialogue, Transcript},
@@ -31,7 +33,7 @@ use crate::wire::{name::Host, text};
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use secrecy::{ExposeSecret, SecretString};
-use std::{cmp::Reverse, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
@@ -296,7 +298,7 @@ impl Submitter {
             // RFC 4616 §2.
             let plain = Zeroizing::new(format!("\0{username}\0{}", password.expose_secret()));
             let line = Zeroizing::new(format!("AUTH PLAIN {}", text::base64(plain.as_bytes())));
-            smtp.ask_in_secret(&line, "AUTH PLAIN …", phase, log).await.map_err(hushed)?
+            smtp.ask_in_secret(&line, "AUTH PLAIN …", phase, log).await.map_err(hush::hushed)?
         } else if offers("LOGIN") {
             let user = text::base64(username.as_bytes());
             for line in ["AUTH LOGIN", &user] {
@@ -307,7 +309,7 @@ impl Submitter {
                 }
             }
             let secret = Zeroizing::new(text::base64(password.expose_secret().as_bytes()));
-            smtp.ask_in_secret(&secret, "…", phase, log).await.map_err(hushed)?
+            smtp.ask_in_secret(&secret, "…", phase, log).await.map_err(hush::hushed)?
         } else {
             return Err(Failed::Before("it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned()));
         };
@@ -318,53 +320,13 @@ impl Submitter {
         Err(Failed::Before(format!("authentication refused: {reply}")))
     }
 
-    /// A server may say back what it was told.
     fn without_secrets(&self, text: &str) -> String {
-        let (Some(password), Some(credentials)) = (&self.password, &self.submit.credentials) else {
-            return text.to_owned();
-        };
-        let secret = password.expose_secret();
-        let plain = Zeroizing::new(format!("\0{}\0{secret}", credentials.username));
-        // Without padding, which some drop. The longest first: a shorter one may lie within it.
-        let mut forms = [
-            Zeroizing::new(text::base64(plain.as_bytes()).trim_end_matches('=').to_owned()),
-            Zeroizing::new(text::base64(secret.as_bytes()).trim_end_matches('=').to_owned()),
-            Zeroizing::new(text::printable(secret.as_bytes())),
-        ];
-        forms.sort_by_key(|form| Reverse(form.len()));
-        forms.iter().fold(text.to_owned(), |clean, form| without(&clean, form))
-    }
-}
-
-/// The text with a mark wherever it has the secret, in capitals or not: some say commands back in capitals.
-fn without(text: &str, secret: &str) -> String {
-    if secret.is_empty() {
-        return text.to_owned();
-    }
-    // ASCII letters alone change, so that places in both are the same.
-    let folded = Zeroizing::new(text.to_ascii_lowercase());
-    let secret = Zeroizing::new(secret.to_ascii_lowercase());
-    let mut clean = String::with_capacity(text.len());
-    let mut from = 0;
-    for (at, found) in folded.match_indices(secret.as_str()) {
-        clean.push_str(text.get(from..at).unwrap_or_default());
-        clean.push_str("[secret]");
-        from = at + found.len();
-    }
-    clean.push_str(text.get(from..).unwrap_or_default());
-    clean
-}
-
-/// An answer to a secret that is no reply is told cut short, and what is left of an echo cannot be known for one.
-fn hushed(ending: Ending) -> Ending {
-    match ending {
-        Ending::Protocol(phase, _) => {
-            Ending::Protocol(phase, "what it answered is no SMTP reply".to_owned())
+        match (&self.password, &self.submit.credentials) {
+            (Some(password), Some(credentials)) => {
+                hush::without_secrets(text, &credentials.username, password)
+            }
+            _ => text.to_owned(),
         }
-        Ending::TooMuchData(phase, _) => {
-            Ending::TooMuchData(phase, "it answered more than a reply may have".to_owned())
-        }
-        other => other,
     }
 }
 
