@@ -12,6 +12,8 @@
 //!
 //! [RFC 6409]: https://www.rfc-editor.org/rfc/rfc6409
 
+mod hush;
+
 use super::{
     approach::{Arrival, Command, Stage},
     dialogue::{Dialogue, Transcript},
@@ -24,7 +26,7 @@ use crate::model::{
     connector::{Submit, SubmitHost, SubmitSecurity},
     delivery::{Probe, Submission},
     roots::Roots,
-    session::{Ending, Endpoint, Phase, Session},
+    session::{Ending, Endpoint, Session},
     target::Target,
 };
 use crate::wire::{name::Host, text};
@@ -121,10 +123,13 @@ impl Submitter {
         let mut stage = Stage::new(Transcript::new(&self.prober.plan.limits));
         let mut answered = Answered::default();
         let talk = self.talk(&mut session, &mut stage, &mut answered, probe, until);
-        let ended = match timeout_at(until, talk).await {
-            Ok(Ok(())) => answered.ending.map_or(Ok(()), |ending| Err(Failed::Session(ending))),
-            Ok(Err(failed)) => Err(failed),
-            Err(_) => Err(Failed::Session(Ending::Deadline(session.reached))),
+        let talked = timeout_at(until, talk).await;
+        // What a refusal was is known before the farewell, whatever becomes of that.
+        let ended = match (talked, answered.ending) {
+            (Ok(Err(failed)), _) => Err(failed),
+            (_, Some(ending)) => Err(Failed::Session(ending)),
+            (Ok(Ok(())), None) => Ok(()),
+            (Err(_), None) => Err(Failed::Session(Ending::Deadline(session.reached))),
         };
         let at = self.prober.clock.now();
         let envelope = answered.envelope;
@@ -288,17 +293,23 @@ impl Submitter {
                 .any(|line| line.split([' ', '=']).any(|word| word.eq_ignore_ascii_case(mechanism)))
         };
         let username = &credentials.username;
+        let (phase, log) = (session.reached, &mut stage.log);
         let reply = if offers("PLAIN") {
             // RFC 4616 §2.
             let plain = Zeroizing::new(format!("\0{username}\0{}", password.expose_secret()));
             let line = Zeroizing::new(format!("AUTH PLAIN {}", text::base64(plain.as_bytes())));
-            smtp.ask_in_secret(&line, "AUTH PLAIN …", Phase::EhloTls, &mut stage.log).await?
+            smtp.ask_in_secret(&line, "AUTH PLAIN …", phase, log).await.map_err(hush::hushed)?
         } else if offers("LOGIN") {
-            smtp.ask("AUTH LOGIN", Phase::EhloTls, &mut stage.log).await?;
             let user = text::base64(username.as_bytes());
-            smtp.ask(&user, Phase::EhloTls, &mut stage.log).await?;
+            for line in ["AUTH LOGIN", &user] {
+                let reply = smtp.ask(line, phase, log).await?;
+                // RFC 4954 §4: 334 alone asks for more; after a refusal the next line would pass for a command.
+                if reply.code != 334 {
+                    return Err(Failed::Before(format!("authentication refused: {reply}")));
+                }
+            }
             let secret = Zeroizing::new(text::base64(password.expose_secret().as_bytes()));
-            smtp.ask_in_secret(&secret, "…", Phase::EhloTls, &mut stage.log).await?
+            smtp.ask_in_secret(&secret, "…", phase, log).await.map_err(hush::hushed)?
         } else {
             return Err(Failed::Before("it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned()));
         };
@@ -309,23 +320,13 @@ impl Submitter {
         Err(Failed::Before(format!("authentication refused: {reply}")))
     }
 
-    /// A server may say back what it was told.
     fn without_secrets(&self, text: &str) -> String {
-        let (Some(password), Some(credentials)) = (&self.password, &self.submit.credentials) else {
-            return text.to_owned();
-        };
-        let secret = password.expose_secret();
-        let plain = Zeroizing::new(format!("\0{}\0{secret}", credentials.username));
-        let forms = [
-            Zeroizing::new(secret.to_owned()),
-            Zeroizing::new(text::base64(secret.as_bytes())),
-            Zeroizing::new(text::base64(plain.as_bytes())),
-        ];
-        let mut clean = text.to_owned();
-        for form in forms.iter().filter(|form| !form.is_empty()) {
-            clean = clean.replace(form.as_str(), "[secret]");
+        match (&self.password, &self.submit.credentials) {
+            (Some(password), Some(credentials)) => {
+                hush::without_secrets(text, &credentials.username, password)
+            }
+            _ => text.to_owned(),
         }
-        clean
     }
 }
 

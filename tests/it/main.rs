@@ -10,4 +10,5 @@ mod config;
 mod enforces;
 mod fuzz;
 mod peers;
+mod submit;
 mod world;

@@ -146,19 +146,28 @@ impl World {
         self.observer_reaching(Reach::Anywhere, deadline)
     }
 
-    /// One run's observer.
-    pub(crate) fn observer_reaching(&self, reach: Reach, deadline: Duration) -> Arc<Observer> {
-        let limits = Limits::default();
+    /// What asks the world's DNS.
+    pub(crate) fn resolver(&self) -> Resolver {
         let resolvers = Resolvers::Given(vec![self.dns.address()]);
-        let resolver = Resolver::new(DnsPlan { resolvers, ..DnsPlan::default() }).unwrap();
+        Resolver::new(DnsPlan { resolvers, ..DnsPlan::default() }).unwrap()
+    }
+
+    /// What holds sessions, each within this time.
+    pub(crate) fn prober(&self, deadline: Duration) -> Prober {
         let plan = StartTlsPlan {
             opening: Default::default(),
             ehlo: Some(EHLO.parse().unwrap()),
             deadline,
             retry_after: Duration::from_secs(5),
-            limits,
+            limits: Limits::default(),
         };
-        let prober = Prober::new(TlsClient::new().unwrap(), self.clock, plan);
+        Prober::new(TlsClient::new().unwrap(), self.clock, plan)
+    }
+
+    /// One run's observer.
+    pub(crate) fn observer_reaching(&self, reach: Reach, deadline: Duration) -> Arc<Observer> {
+        let limits = Limits::default();
+        let (resolver, prober) = (self.resolver(), self.prober(deadline));
         let plan = OffersPlan { port: self.port, reach, depth: Depth::Shallow, limits };
         Arc::new(Observer::new(resolver, prober, plan))
     }
