@@ -57,6 +57,9 @@ async fn prove(
     wait: Duration,
 ) -> Result<(Report, bool), Failure> {
     let by_mail = |work: &Work| matches!(work.proof, Proof::SenderEnforces { .. });
+    if works.iter().any(Work::is_at_partners) {
+        means.open_ledger()?;
+    }
     if works.iter().any(by_mail) {
         means.start_canaries().await?;
     }

@@ -5,9 +5,12 @@
 use crate::model::delivery::{CanarySession, Probe, Submission};
 use crate::record::{Record, RecordError, Settled, Whose};
 use crate::wire::name::Domain;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::spawn_blocking;
+
+/// A partner's receiver is probed once a day. An hour is given away, so that the same hour of the next day will do.
+const DAY: SignedDuration = SignedDuration::from_hours(23);
 
 /// The ledger of probes.
 #[derive(Debug, Clone)]
@@ -79,6 +82,28 @@ impl Ledger {
     /// It could not be written.
     pub async fn add_session(&self, id: String, is: CanarySession) -> Result<(), LedgerError> {
         self.with(move |record| record.add_session(&id, &is)).await
+    }
+
+    /// Leave to probe a partner's receiver now, written down where it is given; otherwise when it was last probed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read or written; nobody is probed then.
+    pub async fn ask_leave(
+        &self,
+        partner: String,
+        now: Timestamp,
+    ) -> Result<Result<(), Timestamp>, LedgerError> {
+        self.with(move |record| {
+            let last = record.read().last_agreed_probe(&partner)?;
+            // A clock set back must not keep a partner unproved for ever.
+            let is_recent = |last: &Timestamp| *last <= now && now.duration_since(*last) < DAY;
+            match last.filter(is_recent) {
+                Some(last) => Ok(Err(last)),
+                None => record.set_agreed_probe(&partner, now).map(Ok),
+            }
+        })
+        .await
     }
 
     /// Probes to this domain that may still be in our mail system's queue.

@@ -28,6 +28,18 @@ pub struct Work {
     pub claims: Vec<(String, Claim)>,
 }
 
+impl Work {
+    /// Whether a partner's receiver is probed, which is done by agreement and once a day.
+    pub fn is_at_partners(&self) -> bool {
+        match &self.proof {
+            Proof::ReceiverEnforces(enforce) => enforce.demand.place == Place::Partners,
+            Proof::NotTestable { .. }
+            | Proof::ReceiverOffers { .. }
+            | Proof::SenderEnforces { .. } => false,
+        }
+    }
+}
+
 /// What is done to prove a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Proof {

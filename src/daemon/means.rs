@@ -110,6 +110,7 @@ pub struct Means {
     prober: Prober,
     clock: Clock,
     posts: BTreeMap<String, Post>,
+    ledger: Option<Ledger>,
 }
 
 impl Means {
@@ -165,8 +166,28 @@ impl Means {
             prober,
             clock,
             posts: BTreeMap::new(),
+            ledger: None,
             config,
         })
+    }
+
+    /// Opens the record, which remembers who was probed when.
+    ///
+    /// # Errors
+    ///
+    /// The state directory is held by somebody else or cannot be used.
+    pub fn open_ledger(&mut self) -> Result<Ledger, MeansError> {
+        if let Some(ledger) = &self.ledger {
+            return Ok(ledger.clone());
+        }
+        let ledger = Ledger::new(Record::open(&self.config.state_dir)?);
+        self.ledger = Some(ledger.clone());
+        Ok(ledger)
+    }
+
+    /// The record, where it was opened.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
     }
 
     /// Opens the record and starts the canaries: what proofs by probe mail need besides.
@@ -175,8 +196,8 @@ impl Means {
     ///
     /// The state directory is held by somebody else or cannot be used; a canary cannot listen.
     pub async fn start_canaries(&mut self) -> Result<(), MeansError> {
+        let ledger = self.open_ledger()?;
         let state_dir = &self.config.state_dir;
-        let ledger = Ledger::new(Record::open(state_dir)?);
         let key = Arc::new(token_key::open(state_dir)?);
         let making = Making {
             canaries: &self.config.canaries,

@@ -89,19 +89,22 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Clai
     let claim = first_claim(work);
     match &work.proof {
         Proof::NotTestable { why, .. } => unknown(work, ObstacleId::NotTestable, why),
-        Proof::ReceiverEnforces(enforce) => match plan(means, enforce) {
-            Ok(plan) => {
-                let standard = round::receiver::Standard {
-                    replies: Arc::clone(&means.replies),
-                    quorum: means.quorum,
-                };
-                let requirement = &enforce.requirement;
-                let observer = &means.observer;
-                round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
-                    .await
+        Proof::ReceiverEnforces(enforce) => {
+            match (plan(means, enforce), leave(means, work).await) {
+                (_, Some(why)) => unknown(work, ObstacleId::Undecided, &why),
+                (Ok(plan), None) => {
+                    let standard = round::receiver::Standard {
+                        replies: Arc::clone(&means.replies),
+                        quorum: means.quorum,
+                    };
+                    let requirement = &enforce.requirement;
+                    let observer = &means.observer;
+                    round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
+                        .await
+                }
+                (Err(error), None) => unknown(work, ObstacleId::NotTestable, &chain(&error)),
             }
-            Err(error) => unknown(work, ObstacleId::NotTestable, &chain(&error)),
-        },
+        }
         Proof::ReceiverOffers { requirement, targets } => {
             let standard = Standard {
                 requirement: requirement.clone(),
@@ -131,6 +134,22 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Clai
                 _ => unknown(work, ObstacleId::NotTestable, "its canaries are not running"),
             }
         }
+    }
+}
+
+/// Why a partner's receiver must not be probed now; at our own we may always.
+async fn leave(means: &Means, work: &Work) -> Option<String> {
+    if !work.is_at_partners() {
+        return None;
+    }
+    let Some(ledger) = means.ledger() else { return Some("the record is not open".to_owned()) };
+    let partner = work.claims.first().map(|(name, _)| name.clone()).unwrap_or_default();
+    match ledger.ask_leave(partner, means.clock().now()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(last)) => {
+            Some(format!("a partner's receiver is probed once a day, and this one was at {last}"))
+        }
+        Err(error) => Some(chain(&error)),
     }
 }
 

@@ -10,6 +10,7 @@
 //! Invariant: what a call has returned from is on disk (WAL, `synchronous=FULL`), whatever happens next.
 //! Invariant: evidence is appended, never rewritten; only what became of a probe is added to it.
 
+mod agreed;
 mod error;
 mod lock;
 mod probes;

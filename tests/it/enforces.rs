@@ -7,6 +7,10 @@ mod places;
 
 use crate::world::{EHLO, PATIENT, World};
 use mxwarden::{
+    judge::{
+        receiver::{self, Rules},
+        replies::ReplyTable,
+    },
     lab::{
         ca::{LeafSpec, LeafUsage},
         smtp::{Heard, Script},
@@ -14,8 +18,10 @@ use mxwarden::{
     model::{
         connector::{CertificateFiles, Floor, KeyedOn, ProbeEnvelope, Until},
         enforcement::{Attempt, Demand, EnforcesEvidence, Experiment, Place},
+        judgement::Quorum,
         requirement::{MinVersion, TlsVersion},
         session::{ConnectFailure, Ending},
+        state::State,
     },
     observe::{enforces::EnforcesPlan, identity::ClientIdentity, letter::Letterhead},
     wire::text,
@@ -365,4 +371,28 @@ fn identity(world: &World, name: &str) -> Arc<ClientIdentity> {
 
 fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", text::base64(der))
+}
+
+/// Exchange Online's strings at the phases at which it says them, and what they prove.
+#[tokio::test]
+async fn what_exchange_online_says_is_judged() {
+    let mut world = World::new().await;
+    let cases = [
+        ("exo-tls", Script::exchange_requires_tls(world.good(), "fabrikam.test"), State::Compliant),
+        // For another partner's domain it refuses nothing of ours.
+        (
+            "exo-other",
+            Script::exchange_requires_tls(world.good(), "elsewhere.test"),
+            State::Violated,
+        ),
+    ];
+    for (name, script, expect) in cases {
+        world.domain(name, script).await;
+        let evidence = enforces(&world, &plan(name)).await;
+        let replies = ReplyTable::built_in();
+        let now = evidence.finished_at;
+        let rules = Rules { replies: &replies, now, quorum: Quorum::All };
+        let judgement = receiver::judge(&evidence, &rules);
+        assert_eq!(judgement.state(), expect, "{name}: {}", judgement.summary());
+    }
 }

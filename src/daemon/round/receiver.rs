@@ -10,7 +10,8 @@ use crate::judge::{
     replies::ReplyTable,
 };
 use crate::model::{
-    claim::Claim, judgement::Quorum, report::ClaimReport, requirement::Requirement,
+    claim::Claim, enforcement::Place, judgement::Quorum, report::ClaimReport,
+    requirement::Requirement,
 };
 use crate::observe::{clock::Clock, enforces::EnforcesPlan, offers::Observer};
 use jiff::Timestamp;
@@ -42,6 +43,10 @@ pub async fn round(
     loop {
         let rules = standard.rules(observer.clock().now());
         let Some(again) = receiver::look_again(&evidence, &rules) else { break };
+        // A partner's receiver is probed once a day.
+        if plan.demand.place == Place::Partners {
+            break;
+        }
         let at = instant_of(observer.clock(), again.at);
         if !patience.lasts_until(at).await {
             break;

@@ -32,3 +32,9 @@ CREATE TABLE canary_session (
 ) STRICT;
 
 CREATE INDEX canary_session_probe ON canary_session (probe, started_at);
+
+-- When a partner's receiver was last probed by agreement: once a day, whoever asks.
+CREATE TABLE agreed_probe (
+    partner TEXT    NOT NULL PRIMARY KEY,
+    at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
