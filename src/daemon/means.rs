@@ -14,7 +14,7 @@ use crate::config::{
     Config, SecretError, secret,
     settings::{Reachable, RootSource},
 };
-use crate::judge::replies::ReplyTable;
+use crate::judge::{receiver::Tenant, replies::ReplyTable};
 use crate::model::{
     connector::OutboundConnector, deep::Depth, judgement::Quorum, limits::Limits, roots::Roots,
 };
@@ -235,6 +235,17 @@ impl Means {
     /// What rounds under this connector need; none where nothing is submitted under it.
     pub fn post(&self, connector: &str) -> Option<&Post> {
         self.posts.get(connector)
+    }
+
+    /// Whether our mail system is Exchange Online: by where it takes mail, or how it introduces itself.
+    pub fn tenant(&self) -> Tenant {
+        const ITS: [&str; 2] = [".outlook.com", ".office365.com"];
+        let is_its = |name: &str| ITS.iter().any(|suffix| name.ends_with(suffix));
+        let uses = |connector: &OutboundConnector| {
+            connector.submit.as_ref().is_some_and(|submit| is_its(&submit.host.to_string()))
+                || connector.sender.ehlo.iter().any(|pattern| is_its(&pattern.to_string()))
+        };
+        if self.config.outbound.iter().any(uses) { Tenant::ExchangeOnline } else { Tenant::Unknown }
     }
 
     /// The clock of the run.

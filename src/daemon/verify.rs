@@ -96,6 +96,7 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Clai
                     let standard = round::receiver::Standard {
                         replies: Arc::clone(&means.replies),
                         quorum: means.quorum,
+                        tenant: means.tenant(),
                     };
                     let requirement = &enforce.requirement;
                     let observer = &means.observer;

@@ -20,13 +20,14 @@ mod told;
 
 use crate::judge::{replies::ReplyTable, route};
 use crate::model::{
-    enforcement::EnforcesEvidence,
+    enforcement::{EnforcesEvidence, Place},
     finding::{Finding, FindingId, Severity},
     judgement::{Judgement, Proof, Quorum, Remarks, Violation},
     obstacle::{Obstacle, ObstacleId},
     session::{Endpoint, Session},
     state::State,
 };
+use crate::wire::name::Host;
 use endpoint::Look;
 use jiff::Timestamp;
 
@@ -99,6 +100,33 @@ pub fn judge(evidence: &EnforcesEvidence, rules: &Rules<'_>) -> Judgement {
             Judgement::unknown(first_obstacle.unwrap_or_else(nothing), remarks)
         }
     }
+}
+
+/// Which mail system is behind our receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tenant {
+    /// Exchange Online, by what the configuration says of our own sender.
+    ExchangeOnline,
+    /// Nobody said.
+    Unknown,
+}
+
+/// Hosts of Exchange Online tenants, and of nobody else.
+const TENANT_HOSTS: [&str; 2] = [".mail.protection.outlook.com", ".mx.microsoft"];
+
+/// The warning of a probe that meets a gateway alone, while the tenant behind it has a door of its own.
+pub fn tenant_not_probed(evidence: &EnforcesEvidence, tenant: Tenant) -> Option<Finding> {
+    let hosts = || evidence.endpoints.iter().filter_map(|one| one.endpoint.host.as_ref());
+    let is_tenant = |host: &Host| TENANT_HOSTS.iter().any(|suffix| host.as_str().ends_with(suffix));
+    let is_ours = evidence.demand.place == Place::Ours && tenant == Tenant::ExchangeOnline;
+    let gateway = hosts().next().filter(|_| is_ours && !hosts().any(is_tenant))?;
+    Some(Finding::new(
+        FindingId::TenantNotProbed,
+        Severity::Warning,
+        evidence.demand.envelope.rcpt_to.domain(),
+        format!("probed at {gateway}, and at no host of the tenant"),
+        "the tenant's own host among the targets",
+    ))
 }
 
 /// When and where a second experiment could decide what one could not: none once the claim is decided, and

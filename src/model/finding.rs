@@ -98,6 +98,7 @@ ids! {
     StsModeTesting = "sts-mode-testing",
     StsMxNotListed = "sts-mx-not-listed",
     StsUnreachable = "sts-unreachable",
+    TenantNotProbed = "tenant-not-probed",
     TlsLegacyAccepted = "tls-legacy-accepted",
     TlsNoCommonCipher = "tls-no-common-cipher",
     TlsVersionTooOld = "tls-version-too-old",

@@ -8,7 +8,7 @@ mod places;
 use crate::world::{EHLO, PATIENT, World};
 use mxwarden::{
     judge::{
-        receiver::{self, Rules},
+        receiver::{self, Rules, Tenant},
         replies::ReplyTable,
     },
     lab::{
@@ -18,6 +18,7 @@ use mxwarden::{
     model::{
         connector::{CertificateFiles, Floor, KeyedOn, ProbeEnvelope, Until},
         enforcement::{Attempt, Demand, EnforcesEvidence, Experiment, Place},
+        finding::{FindingId, Severity},
         judgement::Quorum,
         requirement::{MinVersion, TlsVersion},
         session::{ConnectFailure, Ending},
@@ -394,5 +395,13 @@ async fn what_exchange_online_says_is_judged() {
         let rules = Rules { replies: &replies, now, quorum: Quorum::All };
         let judgement = receiver::judge(&evidence, &rules);
         assert_eq!(judgement.state(), expect, "{name}: {}", judgement.summary());
+        // Our MX is no host of the tenant: told where the tenant is Exchange Online, and nowhere else.
+        let told = receiver::tenant_not_probed(&evidence, Tenant::ExchangeOnline).unwrap();
+        assert_eq!((told.id, told.severity), (FindingId::TenantNotProbed, Severity::Warning));
+        assert_eq!(receiver::tenant_not_probed(&evidence, Tenant::Unknown), None);
+        let mut at_tenant = evidence.clone();
+        let host = "contoso-test.mail.protection.outlook.com".parse().unwrap();
+        at_tenant.endpoints[0].endpoint.host = Some(host);
+        assert_eq!(receiver::tenant_not_probed(&at_tenant, Tenant::ExchangeOnline), None);
     }
 }

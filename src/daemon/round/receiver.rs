@@ -6,7 +6,7 @@
 
 use super::{Patience, digest};
 use crate::judge::{
-    receiver::{self, Rules},
+    receiver::{self, Rules, Tenant},
     replies::ReplyTable,
 };
 use crate::model::{
@@ -25,6 +25,8 @@ pub struct Standard {
     pub replies: Arc<ReplyTable>,
     /// Which endpoints must be proved.
     pub quorum: Quorum,
+    /// What is behind our receivers.
+    pub tenant: Tenant,
 }
 
 /// Tries less than the agreed TLS until it is decided.
@@ -59,7 +61,10 @@ pub async fn round(
         }
     }
     let judgement = receiver::judge(&evidence, &standard.rules(evidence.finished_at));
-    ClaimReport::new(claim, requirement.clone(), &judgement, digest(&evidence))
+    let mut report = ClaimReport::new(claim, requirement.clone(), &judgement, digest(&evidence));
+    report.findings.extend(receiver::tenant_not_probed(&evidence, standard.tenant));
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    report
 }
 
 impl Standard {

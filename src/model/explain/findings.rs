@@ -835,6 +835,18 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                      valid for `mta-sts.DOMAIN`, and redirects are not followed.",
             reference: "RFC 8461 §3.3",
         },
+        FindingId::TenantNotProbed => &Explanation {
+            title: "the tenant's own host behind the gateway is not probed",
+            meaning: "Mail for us goes to a gateway by its MX records, and our mail system is \
+                      Exchange Online, whose tenant host takes mail from anybody who knows its \
+                      name.",
+            why: "A sender that goes past the gateway meets the tenant's connectors and not the \
+                  gateway's rules: what the gateway refuses may be taken there in clear.",
+            advice: "Add `host:TENANT.mail.protection.outlook.com` to the `targets` of the \
+                     connector's probe, or restrict the tenant to the gateway's certificate or \
+                     addresses and probe that.",
+            reference: "mxwarden contract §8",
+        },
         FindingId::TlsLegacyAccepted => &Explanation {
             title: "the server still accepts TLS 1.1 or older",
             meaning: "Beside a good version the server also accepted a handshake with TLS 1.1, \
