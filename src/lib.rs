@@ -12,8 +12,6 @@
 //!             (async, I/O)  (value)   (pure)   (value)
 //! ```
 //!
-//! `tell` comes with the daemon, and most of `record`; what is here is the way from the world to a state.
-//!
 //! # Code map
 //!
 //! | module | does | may import |
@@ -23,8 +21,9 @@
 //! | [`judge`] | evidence + requirement + now → state; pure and total | `wire` `model` |
 //! | [`observe`] | looks at the world: DNS, SMTP, TLS, and as canaries lets it come; the only module that touches the network | `wire` `model` |
 //! | [`config`] | what the operator has said: TOML in, the nouns of `model` out, every mistake at once | `wire` `model` |
-//! | [`record`] | the store: probes, before they are sent, and who came for them; SQL stands here alone | `wire` `model` |
-//! | [`daemon`] | ties the verbs together: looks, rounds, the matrix of claims | all but `cli` `lab` |
+//! | [`record`] | the store: evidence, states, events, probes and who came for them; SQL stands here alone | `wire` `model` |
+//! | [`tell`] | says it: metrics, HTTP, notifications; deciding to speak and the words are pure | `wire` `model` `record` |
+//! | [`daemon`] | ties the verbs together: looks, rounds, the matrix of claims, the loop | all but `cli` `lab` |
 //! | [`lab`] | DNS, SMTP peers and a CA in this process, for `demo` and tests | `wire` `model` |
 //! | [`cli`] | commands, and how they speak | all |
 //!
@@ -52,4 +51,5 @@ pub mod lab;
 pub mod model;
 pub mod observe;
 pub mod record;
+pub mod tell;
 pub mod wire;

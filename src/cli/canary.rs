@@ -3,9 +3,9 @@
 use super::{
     Failure,
     args::{CanaryArgs, CanaryCommand},
-    check::tell,
+    config::load,
 };
-use crate::config::{Config, Loaded};
+use crate::config::Config;
 use crate::observe::{canary::CanaryCa, clock::Clock};
 use std::{
     io::Write,
@@ -16,10 +16,7 @@ use std::{
 pub(super) fn run(args: &CanaryArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     match &args.command {
         CanaryCommand::Zone(zone) => {
-            let Loaded { config, warnings } = Config::read(&zone.config)?;
-            for warning in &warnings {
-                tell(&format!("warning: {warning}"));
-            }
+            let config = load(&zone.config)?;
             write_zone(&config, out)
         }
     }

@@ -185,18 +185,13 @@ pub(super) struct ObserverPlan {
 impl ObserverPlan {
     fn of(probing: &ProbingArgs, port: u16, depth: Depth) -> Result<Self, Failure> {
         let limits = Limits::default();
-        let families = match (probing.v4, probing.v6) {
-            (true, _) => Families::V4,
-            (_, true) => Families::V6,
-            _ => Families::Both,
-        };
         let resolvers = if probing.resolvers.is_empty() {
             Resolvers::System
         } else {
             Resolvers::Given(probing.resolvers.clone())
         };
         Ok(Self {
-            dns: DnsPlan { resolvers, families, ..DnsPlan::default() },
+            dns: DnsPlan { resolvers, families: families(probing), ..DnsPlan::default() },
             starttls: StartTlsPlan {
                 ehlo: probing.ehlo.clone().or_else(own_name),
                 deadline: Duration::from_secs(probing.timeout),
@@ -217,6 +212,15 @@ impl ObserverPlan {
         let resolver = Resolver::new(self.dns)?;
         let prober = Prober::new(TlsClient::new()?, Clock::system(), self.starttls);
         Ok(Observer::new(resolver, prober, self.offers))
+    }
+}
+
+/// The address families asked for.
+pub(super) fn families(probing: &ProbingArgs) -> Families {
+    match (probing.v4, probing.v6) {
+        (true, _) => Families::V4,
+        (_, true) => Families::V6,
+        _ => Families::Both,
     }
 }
 
@@ -376,9 +380,14 @@ fn progress(targets: usize) -> indicatif::ProgressBar {
     if targets < 4 || !io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }
-    let style = indicatif::ProgressStyle::with_template("{bar:40} {pos}/{len} targets, {elapsed}");
-    let bar = indicatif::ProgressBar::new(targets as u64);
-    match style {
+    bar(targets, "targets")
+}
+
+/// A bar that counts to `length`.
+pub(super) fn bar(length: usize, noun: &str) -> indicatif::ProgressBar {
+    let template = format!("{{bar:40}} {{pos}}/{{len}} {noun}, {{elapsed}}");
+    let bar = indicatif::ProgressBar::new(length as u64);
+    match indicatif::ProgressStyle::with_template(&template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -7,10 +7,11 @@
 use super::{
     EXIT_UNKNOWN, Failure,
     args::{Dnssec, ProbingArgs, VerifyArgs},
-    check::{own_name, style, tell},
+    check::{bar, families, own_name, style, tell},
+    config::load,
     render,
 };
-use crate::config::{Config, Loaded, settings};
+use crate::config::{Config, settings};
 use crate::daemon::{
     matrix::{self, Agreements, Proof, Work},
     means::{Flags, Means},
@@ -22,7 +23,7 @@ use crate::model::{
     report::{self, Report, Subjects, Tool},
     state::State,
 };
-use crate::observe::{dns::Families, offers::Reach};
+use crate::observe::offers::Reach;
 use crate::wire::text::closest;
 use std::{
     io::{self, IsTerminal, Write},
@@ -34,10 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs the command; the exit code.
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<u8, Failure> {
-    let Loaded { config, warnings } = Config::read(&args.config)?;
-    for warning in &warnings {
-        tell(&format!("warning: {warning}"));
-    }
+    let config = load(&args.config)?;
     refuse_what_is_not_there(&args.probing, &config)?;
     let works = works(args, &config)?;
     let means = Means::build(config, flags(&args.probing))?;
@@ -156,11 +154,7 @@ fn refuse_what_is_not_there(probing: &ProbingArgs, config: &Config) -> Result<()
 fn flags(probing: &ProbingArgs) -> Flags {
     Flags {
         resolvers: probing.resolvers.clone(),
-        families: match (probing.v4, probing.v6) {
-            (true, _) => Families::V4,
-            (_, true) => Families::V6,
-            _ => Families::Both,
-        },
+        families: families(probing),
         ehlo: probing.ehlo.clone().or_else(own_name),
         reach: probing.allow_private.then_some(Reach::Anywhere),
         ca_files: probing.ca_files.clone(),
@@ -175,12 +169,7 @@ fn progress(works: usize) -> indicatif::ProgressBar {
     if !io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }
-    let style = indicatif::ProgressStyle::with_template("{bar:40} {pos}/{len} proofs, {elapsed}");
-    let bar = indicatif::ProgressBar::new(works as u64);
-    let bar = match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    };
+    let bar = bar(works, "proofs");
     bar.enable_steady_tick(Duration::from_millis(500));
     bar
 }

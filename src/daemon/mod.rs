@@ -8,4 +8,5 @@ pub mod look;
 pub mod matrix;
 pub mod means;
 pub mod round;
+pub mod schedule;
 pub mod verify;

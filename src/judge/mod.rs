@@ -7,9 +7,12 @@
 mod algorithms;
 pub mod canary;
 pub mod certificate;
+pub mod change;
+pub mod configured;
 mod issuer;
 mod ocsp;
 pub mod offers;
+pub mod outage;
 pub mod receiver;
 pub mod replies;
 mod route;

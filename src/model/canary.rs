@@ -2,7 +2,7 @@
 
 use super::{
     connector::CertificateFiles,
-    requirement::{Level, MinVersion},
+    requirement::{Level, MinVersion, TlsVersion},
 };
 use crate::wire::name::{Domain, Host};
 use core::net::{IpAddr, SocketAddr};
@@ -166,7 +166,7 @@ pub enum Acting {
     Draining,
 }
 
-/// The lowest version decides which versions `legacy-tls` speaks.
-pub fn is_legacy(version: super::requirement::TlsVersion, lowest: MinVersion) -> bool {
+/// Whether a version is one `legacy-tls` speaks: any below the lowest.
+pub fn is_legacy(version: TlsVersion, lowest: MinVersion) -> bool {
     version < lowest.version()
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::wire::{name::Host, smtp::Capabilities};
 use core::net::IpAddr;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of this form.
@@ -239,7 +239,7 @@ pub struct EndpointReport {
 }
 
 /// What an endpoint reached. The order matters: each word includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// No session.
@@ -268,7 +268,7 @@ impl Channel {
 }
 
 /// What came of STARTTLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartTlsState {
     /// Agreed, and the handshake failed.
@@ -368,7 +368,7 @@ pub struct CertificateReport {
 }
 
 /// Whether the chain ends at a trusted root, dates and name apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trust {
     /// A signature in the chain is wrong.
@@ -406,7 +406,7 @@ impl Trust {
 }
 
 /// Whether today lies within the certificates' dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Validity {
     /// Past the end.
@@ -429,7 +429,7 @@ impl Validity {
 }
 
 /// Whether a name of the leaf meets a required one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NameMatch {
     /// One does.

@@ -73,7 +73,7 @@ impl Letterhead {
 }
 
 /// As it is where it is ASCII; otherwise in base64, because not every server takes eight bits (RFC 6152).
-fn encoded(body: &str) -> (&'static str, String) {
+pub(super) fn encoded(body: &str) -> (&'static str, String) {
     if body.is_ascii() {
         return ("7bit", body.to_owned());
     }

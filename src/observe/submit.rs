@@ -19,6 +19,7 @@ use super::{
     dialogue::{Dialogue, Transcript},
     dns::Resolver,
     envelope::{Answered, Handover, Way, transact},
+    letter::encoded,
     screen::Screen,
     starttls::{Opening, Prober, Try, in_words},
 };
@@ -349,6 +350,11 @@ fn message(probe: &Probe, words: &ProbeWords, now: Timestamp) -> String {
     let Probe { id, personality, mail_from, rcpt_to, .. } = probe;
     let date = DateTimePrinter::new().timestamp_to_string(&now).unwrap_or_default();
     let organisation = text::printable_within(words.organisation.as_bytes(), 100);
+    let (encoding, body) = encoded(&format!(
+        "This is a probe by which {organisation} checks that its mail system refuses to\n\
+         deliver over less TLS than its connector demands. It may be deleted.\n\
+         Questions go to <{mail_from}>.\n"
+    ));
     [
         format!("From: <{mail_from}>"),
         format!("To: <{rcpt_to}>"),
@@ -359,10 +365,9 @@ fn message(probe: &Probe, words: &ProbeWords, now: Timestamp) -> String {
         format!("X-Mxwarden-Probe: {}", rcpt_to.local()),
         "MIME-Version: 1.0".to_owned(),
         "Content-Type: text/plain; charset=utf-8".to_owned(),
+        format!("Content-Transfer-Encoding: {encoding}"),
         String::new(),
-        format!("This is a probe by which {organisation} checks that its mail system refuses to"),
-        "deliver over less TLS than its connector demands. It may be deleted.".to_owned(),
-        format!("Questions go to <{mail_from}>."),
+        body,
     ]
     .join("\n")
 }

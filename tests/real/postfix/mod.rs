@@ -24,7 +24,7 @@ use std::{
 };
 
 /// Where Debian keeps Postfix's daemons.
-const DAEMONS: &str = "/usr/lib/postfix/sbin";
+pub(crate) const DAEMONS: &str = "/usr/lib/postfix/sbin";
 
 /// One MX host.
 #[derive(Clone, Copy)]
@@ -148,11 +148,26 @@ fn main_cf(scratch: &Path, config: &Path, pki: &Pki) -> String {
 }
 
 /// What a listening `smtpd` needs beside it.
-const SERVICES: &str = "\
+pub(crate) const SERVICES: &str = "\
 postlog unix-dgram n - n - 1 postlogd
 tlsmgr unix - - n 1000? 1 tlsmgr
 anvil unix - - n - 1 anvil
 rewrite unix - - n - - trivial-rewrite
+";
+
+/// What one that takes mail needs besides.
+pub(crate) const QUEUE_SERVICES: &str = "\
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+flush unix n - n 1000? 0 flush
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+proxymap unix - - n - - proxymap
 ";
 
 fn service(listener: &Listener, address: Ipv4Addr, config: &Path, pki: &Pki) -> String {

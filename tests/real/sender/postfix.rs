@@ -1,11 +1,11 @@
 //! A real Postfix as sender: one smtp client for each security level, chosen by the envelope sender's domain.
 
 use super::world::{Grounds, in_grounds};
-use crate::lab::{serve, succeed};
+use crate::{
+    lab::{serve, succeed},
+    postfix::{DAEMONS, QUEUE_SERVICES, SERVICES},
+};
 use std::{fs, process::Command};
-
-/// Where Debian keeps Postfix's daemons.
-const DAEMONS: &str = "/usr/lib/postfix/sbin";
 
 /// Modes, as transports, with what each is set to.
 const MODES: &[(&str, &str)] = &[
@@ -26,7 +26,8 @@ pub(super) fn start(grounds: &Grounds) {
     }
     succeed(Command::new("chown").arg("postfix").arg(config.join("data")));
     fs::write(config.join("main.cf"), main_cf(grounds)).unwrap();
-    let mut services = format!("{} inet n - n - - smtpd\n{SERVICES}", grounds.postfix);
+    let mut services =
+        format!("{} inet n - n - - smtpd\n{SERVICES}{QUEUE_SERVICES}{CLIENTS}", grounds.postfix);
     for (mode, options) in MODES {
         services += &format!("{mode} unix - - n - - smtp -o {options}\n");
     }
@@ -83,24 +84,9 @@ fn main_cf(grounds: &Grounds) -> String {
     )
 }
 
-/// What a relaying Postfix needs beside its clients.
-const SERVICES: &str = "\
-postlog unix-dgram n - n - 1 postlogd
-tlsmgr unix - - n 1000? 1 tlsmgr
-anvil unix - - n - 1 anvil
-rewrite unix - - n - - trivial-rewrite
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-flush unix n - n 1000? 0 flush
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
+/// Postfix's own clients, and what they share.
+const CLIENTS: &str = "\
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
-proxymap unix - - n - - proxymap
 scache unix - - n - 1 scache
 ";

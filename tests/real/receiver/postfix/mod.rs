@@ -8,11 +8,11 @@ use super::{
     Receiver, assert_compliant, assert_probe, assert_unknown, assert_violated, policy, round,
     world::{AGREED, CLIENT, Grounds, sockets},
 };
-use crate::lab::{SMTP_PORT, lab, serve, succeed};
+use crate::{
+    lab::{SMTP_PORT, lab, serve, succeed},
+    postfix::{DAEMONS, QUEUE_SERVICES, SERVICES},
+};
 use std::{fs, net::Ipv4Addr, process::Command};
-
-/// Where Debian keeps Postfix's daemons.
-const DAEMONS: &str = "/usr/lib/postfix/sbin";
 
 const ENCRYPT: (&str, &str) = ("smtpd_tls_security_level", "encrypt");
 const FOR_THE_PARTNER: (&str, &str) = (
@@ -64,7 +64,7 @@ pub(super) fn start(grounds: &Grounds, addresses: &[Ipv4Addr]) {
     }
     succeed(Command::new("chown").arg("postfix").arg(config.join("data")));
     fs::write(config.join("main.cf"), main_cf(grounds)).unwrap();
-    let mut services = SERVICES.to_owned();
+    let mut services = format!("{SERVICES}{QUEUE_SERVICES}");
     for (receiver, address) in receivers().into_iter().zip(addresses) {
         let name = receiver.name;
         services += &format!(
@@ -130,25 +130,6 @@ fn main_cf(grounds: &Grounds) -> String {
         root = lab().pki.root().display(),
     )
 }
-
-/// What a receiving Postfix needs.
-const SERVICES: &str = "\
-postlog unix-dgram n - n - 1 postlogd
-tlsmgr unix - - n 1000? 1 tlsmgr
-anvil unix - - n - 1 anvil
-rewrite unix - - n - - trivial-rewrite
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-flush unix n - n 1000? 0 flush
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-proxymap unix - - n - - proxymap
-";
 
 /// Setup: `smtpd_tls_security_level = may`.
 /// Test: it takes mail in clear.

@@ -1,0 +1,1 @@
+//! When each claim is looked at next.

@@ -1,0 +1,1 @@
+//! Better or worse than before: which looks count, and what they change.

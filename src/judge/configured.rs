@@ -1,0 +1,1 @@
+//! Does the connector say what was agreed?

@@ -1,0 +1,1 @@
+//! Whether what failed is us.

@@ -1,0 +1,1 @@
+//! Whether to speak, and why.

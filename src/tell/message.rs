@@ -1,0 +1,1 @@
+//! The words of a notification, in one place.

@@ -1,0 +1,1 @@
+//! Every metric: its name and its help stand here and nowhere else.

@@ -1,0 +1,1 @@
+//! The channels a notification leaves by: one file each.
