@@ -142,7 +142,7 @@ impl Means {
             retry_after: Duration::from_secs(5),
             limits,
         };
-        let prober = Prober::new(TlsClient::new()?, clock, plan);
+        let prober = Prober::new(TlsClient::new()?, clock.clone(), plan);
         let configured = match config.dns.allow_private {
             Reachable::Anywhere => Reach::Anywhere,
             Reachable::Public => Reach::Public,
@@ -205,7 +205,7 @@ impl Means {
             state_dir,
             roots: &self.roots,
         };
-        let canaries = Arc::new(Canaries::start(making, &key, self.clock, ledger.clone()).await?);
+        let canaries = Arc::new(Canaries::start(making, &key, self.clock.clone(), ledger.clone()).await?);
         let turns = Arc::new(Semaphore::new(SUBMISSIONS));
         for connector in &self.config.outbound {
             let Some(submitter) = self.submitter(connector, &turns)? else { continue };
@@ -215,7 +215,7 @@ impl Means {
                 ledger: ledger.clone(),
                 key: Arc::clone(&key),
                 resolver: self.resolver.clone(),
-                clock: self.clock,
+                clock: self.clock.clone(),
             };
             self.posts.insert(connector.name.clone(), post);
         }
@@ -250,7 +250,7 @@ impl Means {
 
     /// The clock of the run.
     pub fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     fn submitter(

@@ -6,7 +6,7 @@ use super::{
     look::Standard,
     matrix::{Enforce, Proof, Work},
     means::Means,
-    round::{self, Patience, sender::Round},
+    round::{self, Patience, Proved, sender::Round},
 };
 use crate::model::{
     claim::Claim,
@@ -37,7 +37,7 @@ pub async fn verify(
     let mut claims: HashMap<tokio::task::Id, usize> = HashMap::new();
     for (at, work) in works.iter().cloned().enumerate() {
         let (means, patience) = (Arc::clone(means), patience.clone());
-        let task = running.spawn(async move { prove(&means, &work, &patience).await });
+        let task = running.spawn(async move { prove(&means, &work, &patience).await.report });
         claims.insert(task.id(), at);
     }
     let mut told: Vec<Option<ClaimReport>> = works.iter().map(|_| None).collect();
@@ -85,13 +85,13 @@ fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport
 }
 
 /// Proves one work.
-pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> ClaimReport {
+pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Proved {
     let claim = first_claim(work);
     match &work.proof {
-        Proof::NotTestable { why, .. } => unknown(work, ObstacleId::NotTestable, why),
+        Proof::NotTestable { why, .. } => nothing(work, ObstacleId::NotTestable, why),
         Proof::ReceiverEnforces(enforce) => {
             match (plan(means, enforce), leave(means, work).await) {
-                (_, Some(why)) => unknown(work, ObstacleId::Undecided, &why),
+                (_, Some(why)) => nothing(work, ObstacleId::Undecided, &why),
                 (Ok(plan), None) => {
                     let standard = round::receiver::Standard {
                         replies: Arc::clone(&means.replies),
@@ -103,7 +103,7 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Clai
                     round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
                         .await
                 }
-                (Err(error), None) => unknown(work, ObstacleId::NotTestable, &chain(&error)),
+                (Err(error), None) => nothing(work, ObstacleId::NotTestable, &chain(&error)),
             }
         }
         Proof::ReceiverOffers { requirement, targets } => {
@@ -128,11 +128,11 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Clai
                         Err(error) => Err(error),
                     };
                     match evidence {
-                        Ok(evidence) => round::sender::report(claim, &evidence),
-                        Err(error) => unknown(work, ObstacleId::InternalError, &chain(&error)),
+                        Ok(evidence) => round::sender::proved(claim, &evidence),
+                        Err(error) => nothing(work, ObstacleId::InternalError, &chain(&error)),
                     }
                 }
-                _ => unknown(work, ObstacleId::NotTestable, "its canaries are not running"),
+                _ => nothing(work, ObstacleId::NotTestable, "its canaries are not running"),
             }
         }
     }
@@ -178,7 +178,12 @@ fn first_claim(work: &Work) -> Claim {
     work.claims.first().map_or(Claim::OUTBOUND_RECEIVER_OFFERS, |(_, claim)| *claim)
 }
 
-fn unknown(work: &Work, id: ObstacleId, detail: &str) -> ClaimReport {
+fn nothing(work: &Work, id: ObstacleId, detail: &str) -> Proved {
+    Proved::without_evidence(unknown(work, id, detail))
+}
+
+/// What is told of a work that came to nothing.
+pub fn unknown(work: &Work, id: ObstacleId, detail: &str) -> ClaimReport {
     let claim = first_claim(work);
     let requirement = match &work.proof {
         Proof::NotTestable { requirement, .. } | Proof::ReceiverOffers { requirement, .. } => {

@@ -16,6 +16,7 @@ pub mod identity;
 mod legacy;
 pub mod letter;
 pub mod offers;
+mod memory;
 mod pace;
 pub mod roots;
 mod screen;

@@ -161,7 +161,7 @@ impl World {
             retry_after: Duration::from_secs(5),
             limits: Limits::default(),
         };
-        Prober::new(TlsClient::new().unwrap(), self.clock, plan)
+        Prober::new(TlsClient::new().unwrap(), self.clock.clone(), plan)
     }
 
     /// One run's observer.
