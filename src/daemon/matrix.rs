@@ -29,6 +29,16 @@ pub struct Work {
 }
 
 impl Work {
+    /// What its claims are judged by.
+    pub fn requirement(&self) -> &Requirement {
+        match &self.proof {
+            Proof::NotTestable { requirement, .. }
+            | Proof::ReceiverOffers { requirement, .. }
+            | Proof::SenderEnforces { requirement, .. } => requirement,
+            Proof::ReceiverEnforces(enforce) => &enforce.requirement,
+        }
+    }
+
     /// Whether a partner's receiver is probed, which is done by agreement and once a day.
     pub fn is_at_partners(&self) -> bool {
         match &self.proof {

@@ -3,6 +3,7 @@
 //! Invariant: each claim of each work is told once, whatever became of the work.
 
 use super::{
+    ledger::LedgerError,
     look::Standard,
     matrix::{Enforce, Proof, Work},
     means::Means,
@@ -23,6 +24,7 @@ use crate::observe::{
     identity::{ClientIdentity, ClientIdentityError},
     letter::Letterhead,
 };
+use jiff::Timestamp;
 use std::{collections::HashMap, sync::Arc};
 use tokio::task::JoinSet;
 
@@ -84,15 +86,22 @@ fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport
     partners
 }
 
-/// Proves one work.
+/// Proves one work, if it may be proved now.
 pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Proved {
+    match ask_leave(means, work).await {
+        Ok(()) => prove_now(means, work, patience).await,
+        Err(refused) => nothing(work, ObstacleId::Undecided, &chain(&refused)),
+    }
+}
+
+/// Proves one work. Whoever calls this has [asked for leave](ask_leave).
+pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> Proved {
     let claim = first_claim(work);
     match &work.proof {
         Proof::NotTestable { why, .. } => nothing(work, ObstacleId::NotTestable, why),
         Proof::ReceiverEnforces(enforce) => {
-            match (plan(means, enforce), leave(means, work).await) {
-                (_, Some(why)) => nothing(work, ObstacleId::Undecided, &why),
-                (Ok(plan), None) => {
+            match plan(means, enforce) {
+                Ok(plan) => {
                     let standard = round::receiver::Standard {
                         replies: Arc::clone(&means.replies),
                         quorum: means.quorum,
@@ -103,7 +112,7 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Prov
                     round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
                         .await
                 }
-                (Err(error), None) => nothing(work, ObstacleId::NotTestable, &chain(&error)),
+                Err(error) => nothing(work, ObstacleId::NotTestable, &chain(&error)),
             }
         }
         Proof::ReceiverOffers { requirement, targets } => {
@@ -138,20 +147,32 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Prov
     }
 }
 
-/// Why a partner's receiver must not be probed now; at our own we may always.
-async fn leave(means: &Means, work: &Work) -> Option<String> {
+/// Why a work must not be proved now.
+#[derive(Debug, thiserror::Error)]
+pub enum NoLeave {
+    /// Nobody knows when it was last.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Nobody can know.
+    #[error("the record is not open")]
+    NoLedger,
+    /// It was not long ago.
+    #[error("a partner's receiver is probed once a day, and this one was at {0}")]
+    OnceADay(Timestamp),
+}
+
+/// Leave to prove a work now: a partner's receiver is probed once a day, our own whenever we like.
+///
+/// # Errors
+///
+/// It was probed within the day, or nobody knows.
+pub async fn ask_leave(means: &Means, work: &Work) -> Result<(), NoLeave> {
     if !work.is_at_partners() {
-        return None;
+        return Ok(());
     }
-    let Some(ledger) = means.ledger() else { return Some("the record is not open".to_owned()) };
+    let ledger = means.ledger().ok_or(NoLeave::NoLedger)?;
     let partner = work.claims.first().map(|(name, _)| name.clone()).unwrap_or_default();
-    match ledger.ask_leave(partner, means.clock().now()).await {
-        Ok(Ok(())) => None,
-        Ok(Err(last)) => {
-            Some(format!("a partner's receiver is probed once a day, and this one was at {last}"))
-        }
-        Err(error) => Some(chain(&error)),
-    }
+    ledger.ask_leave(partner, means.clock().now()).await?.map_err(NoLeave::OnceADay)
 }
 
 fn plan(means: &Means, enforce: &Enforce) -> Result<EnforcesPlan, ClientIdentityError> {
@@ -185,14 +206,7 @@ fn nothing(work: &Work, id: ObstacleId, detail: &str) -> Proved {
 /// What is told of a work that came to nothing.
 pub fn unknown(work: &Work, id: ObstacleId, detail: &str) -> ClaimReport {
     let claim = first_claim(work);
-    let requirement = match &work.proof {
-        Proof::NotTestable { requirement, .. } | Proof::ReceiverOffers { requirement, .. } => {
-            requirement.clone()
-        }
-        Proof::ReceiverEnforces(enforce) => enforce.requirement.clone(),
-        Proof::SenderEnforces { requirement, .. } => requirement.clone(),
-    };
-    unknown_claim(claim, requirement, Obstacle::new(id, claim, detail))
+    unknown_claim(claim, work.requirement().clone(), Obstacle::new(id, claim, detail))
 }
 
 fn unknown_claim(claim: Claim, requirement: Requirement, first: Obstacle) -> ClaimReport {
