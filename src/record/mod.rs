@@ -3,7 +3,8 @@
 //! 1. [`Record`] is the one writer: it holds the state directory until it is dropped.
 //! 2. [`Reader`] reads, beside the writer or without one; a record has one of its own.
 //! 3. The schema grows by the files in `migrations`, in order; `user_version` counts those that were applied.
-//! 4. [`token_key`] is the key of probe tokens.
+//! 4. A round leaves a [`Commit`] behind: looks, standings, events and due times, in one transaction.
+//! 5. [`token_key`] is the key of probe tokens.
 //!
 //! Everything blocks: async callers go through `spawn_blocking` or a thread of their own.
 //!
@@ -11,14 +12,24 @@
 //! Invariant: evidence is appended, never rewritten; only what became of a probe is added to it.
 
 mod agreed;
+mod commit;
 mod error;
+mod evidence;
+mod fingerprint;
+mod history;
 mod lock;
 mod probes;
+mod prune;
+mod rename;
 mod schema;
 mod sessions;
 pub mod token_key;
 
+pub use commit::{Commit, Due, Prepared, Seen};
 pub use error::RecordError;
+pub use evidence::digest;
+pub use fingerprint::fingerprint;
+pub use history::{EventQuery, Looked};
 pub use probes::{Settled, SettledProbe, Whose};
 pub use sessions::AttributedSession;
 
