@@ -32,12 +32,18 @@ pub enum Command {
     Canary(CanaryArgs),
     /// Probe what the mail servers of a domain offer, once.
     Check(Box<CheckArgs>),
+    /// Print what completes commands and flags in a shell.
+    Completions(CompletionsArgs),
     /// Validate a configuration, or print one with every key.
     Config(ConfigArgs),
     /// Show the whole thing on this machine alone, with servers that misbehave on purpose.
     Demo(DemoArgs),
+    /// Examine this host: whether what mxwarden needs of it is there, and how to repair what is not.
+    Doctor(DoctorArgs),
     /// Explain a finding or an obstacle: what it means, why it matters, what to do.
     Explain(ExplainArgs),
+    /// Write a manual page for every command.
+    Manpages(ManpagesArgs),
     /// Prove every configured claim now: what receivers offer and refuse, and what our own mail system refuses.
     Verify(Box<VerifyArgs>),
 }
@@ -172,6 +178,14 @@ pub struct ProbingArgs {
     pub verbose: bool,
 }
 
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
 /// `config`.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
@@ -199,6 +213,45 @@ pub struct DemoArgs {
     /// Do not wait for Ctrl-C; exit 0 when everything was judged as it should be.
     #[arg(long)]
     pub once: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all is well, 1 something is wrong, 2 usage or configuration error, \
+                        3 nothing is wrong and something could not be told.\n\
+                        With --quick: 0 healthy, 1 not."
+)]
+pub struct DoctorArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// For health checks: the configuration, the state directory and the daemon alone; nothing beyond this host.
+    #[arg(long)]
+    pub quick: bool,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: DoctorFormat,
+    /// Time for one check.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub timeout: u64,
+}
+
+/// `--format` of `doctor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// One object, for scripts.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `manpages`.
+#[derive(Debug, Args)]
+pub struct ManpagesArgs {
+    /// Where to; it is made where it is missing.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 /// `explain`.

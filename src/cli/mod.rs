@@ -9,7 +9,9 @@ mod canary;
 mod check;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
+mod manual;
 pub mod render;
 mod verify;
 
@@ -43,9 +45,12 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Canary(args) => canary::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
+        Command::Completions(args) => manual::completions(args, &mut out),
         Command::Config(args) => config::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
+        Command::Doctor(args) => doctor::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
+        Command::Manpages(args) => manual::manpages(args),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

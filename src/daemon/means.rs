@@ -253,7 +253,17 @@ impl Means {
         self.clock.clone()
     }
 
-    fn submitter(
+    /// Asks whom this run asks.
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
+    /// Hands probe mail over for this connector; none where nothing is submitted under it.
+    ///
+    /// # Errors
+    ///
+    /// Its password cannot be read.
+    pub(super) fn submitter(
         &self,
         connector: &OutboundConnector,
         turns: &Arc<Semaphore>,

@@ -12,6 +12,7 @@
 mod certificates;
 mod ending;
 mod handshake;
+mod inherited;
 mod legacy;
 mod line;
 mod listener;
@@ -28,6 +29,7 @@ mod tls;
 mod visit;
 
 pub use certificates::{CanaryCa, CanaryIdentity};
+pub use inherited::inherited;
 
 use super::clock::Clock;
 use crate::model::{canary::Personality, delivery::CanarySession, requirement::MinVersion};
@@ -36,6 +38,7 @@ use crate::wire::{
     name::{Domain, Host},
 };
 use core::net::SocketAddr;
+use inherited::Waiting;
 use ipnet::IpNet;
 use listener::{Door, Post, serve};
 use session::Desk;
@@ -209,6 +212,24 @@ impl Canaries {
         clock: Clock,
         out: mpsc::Sender<CanarySession>,
     ) -> Result<Self, CanaryError> {
+        Self::start_with(Vec::new(), specs, tokens, limits, clock, out).await
+    }
+
+    /// The same, with sockets that are open already, such as [`inherited`] ones: a canary that is to listen at the
+    /// address of one takes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub async fn start_with(
+        open: Vec<std::net::TcpListener>,
+        specs: Vec<CanarySpec>,
+        tokens: Tokens,
+        limits: CanaryLimits,
+        clock: Clock,
+        out: mpsc::Sender<CanarySession>,
+    ) -> Result<Self, CanaryError> {
+        let mut open = Waiting::of(open);
         let mut stations = BTreeMap::new();
         let mut groups: Vec<(SocketAddr, Vec<Arc<Station>>)> = Vec::new();
         for spec in &specs {
@@ -228,10 +249,11 @@ impl Canaries {
         let mut listening: Vec<(TcpListener, Post)> = Vec::new();
         for (address, members) in groups {
             let failed = |source| CanaryError::Listen { address, source };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let listener = open.listen(address).await.map_err(failed)?;
             let bound = listener.local_addr().map_err(failed)?;
             listening.push((listener, Post::new(bound, members)));
         }
+        open.tell_the_rest();
         let (tasks, stop, door) = (TaskTracker::new(), CancellationToken::new(), Arc::default());
         let desk = Desk { limits, tokens, clock, stop: stop.clone() };
         let mut posts = Vec::new();

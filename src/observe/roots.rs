@@ -36,6 +36,9 @@ pub enum RootsError {
     },
 }
 
+/// When Mozilla's roots were last taken over: when the release of `webpki-roots` in `Cargo.lock` came out.
+pub const MOZILLA_AS_OF: jiff::civil::Date = jiff::civil::date(2026, 10, 19);
+
 /// Mozilla's roots, as they were when this program was built.
 pub fn mozilla() -> Roots {
     let anchors = webpki_roots::TLS_SERVER_ROOTS.iter().map(root).collect();
@@ -101,5 +104,21 @@ pub fn root(anchor: &TrustAnchor<'_>) -> Root {
         subject: anchor.subject.to_vec(),
         spki: anchor.subject_public_key_info.to_vec(),
         name_constraints: anchor.name_constraints.as_ref().map(|constraints| constraints.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Who takes over newer roots says of when they are.
+    #[test]
+    fn the_date_goes_with_the_release() {
+        let lock = include_str!("../../Cargo.lock");
+        let (_, rest) = lock.split_once("name = \"webpki-roots\"\n").unwrap();
+        let version = rest.lines().next().unwrap();
+        assert_eq!(
+            (version, super::MOZILLA_AS_OF.to_string().as_str()),
+            ("version = \"1.0.10\"", "2026-10-19"),
+            "write the day of the new release into MOZILLA_AS_OF"
+        );
     }
 }

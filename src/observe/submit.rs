@@ -15,7 +15,7 @@
 mod hush;
 
 use super::{
-    approach::{Arrival, Command, Stage},
+    approach::{Arrival, Command, Stage, farewell},
     dialogue::{Dialogue, Transcript},
     dns::Resolver,
     envelope::{Answered, Handover, Way, transact},
@@ -84,6 +84,15 @@ enum Failed {
     Session(Ending),
 }
 
+/// What a session with the mail system is for.
+#[derive(Debug, Clone, Copy)]
+enum Errand<'a> {
+    /// To hand over this probe.
+    Probe(&'a Probe),
+    /// To see that one could be.
+    Rehearsal,
+}
+
 impl From<Ending> for Failed {
     fn from(ending: Ending) -> Self {
         Self::Session(ending)
@@ -123,7 +132,8 @@ impl Submitter {
         let mut session = Session::new(endpoint, self.prober.clock.now());
         let mut stage = Stage::new(Transcript::new(&self.prober.plan.limits));
         let mut answered = Answered::default();
-        let talk = self.talk(&mut session, &mut stage, &mut answered, probe, until);
+        let errand = Errand::Probe(probe);
+        let talk = self.talk(&mut session, &mut stage, &mut answered, errand, until);
         let talked = timeout_at(until, talk).await;
         // What a refusal was is known before the farewell, whatever becomes of that.
         let ended = match (talked, answered.ending) {
@@ -156,6 +166,47 @@ impl Submitter {
         }
     }
 
+    /// Everything but the mail: connect, TLS, authenticate, QUIT. Where, in words.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, in words.
+    pub async fn rehearse(&self, patience: Duration) -> Result<String, String> {
+        let _turn = self.turns.acquire().await.ok();
+        let until = Instant::now() + patience.min(PATIENCE);
+        let endpoint = match timeout_at(until, self.endpoint()).await {
+            Ok(endpoint) => endpoint?,
+            Err(_) => {
+                return Err(format!("{}: its address was not found in time", self.submit.host));
+            }
+        };
+        let mut session = Session::new(endpoint, self.prober.clock.now());
+        let mut stage = Stage::new(Transcript::new(&self.prober.plan.limits));
+        let mut answered = Answered::default();
+        let talk = self.talk(&mut session, &mut stage, &mut answered, Errand::Rehearsal, until);
+        let detail = match timeout_at(until, talk).await {
+            Ok(Ok(())) => {
+                let tls = session.tls.as_ref().and_then(|tls| tls.version);
+                let tls = tls.map_or("in clear".to_owned(), |version| version.to_string());
+                let login = match &self.submit.credentials {
+                    Some(credentials) => format!("authenticated as {}", credentials.username),
+                    None => "without authentication".to_owned(),
+                };
+                return Ok(format!("{}: {tls}, {login}", session.endpoint));
+            }
+            Ok(Err(Failed::Before(detail))) => detail,
+            Ok(Err(Failed::Session(ending))) => {
+                session.ending = ending;
+                in_words(&session)
+            }
+            Err(_) => {
+                session.ending = Ending::Deadline(session.reached);
+                in_words(&session)
+            }
+        };
+        Err(format!("{}: {}", session.endpoint, self.without_secrets(&detail)))
+    }
+
     async fn endpoint(&self) -> Result<Endpoint, String> {
         let Submit { host, port, .. } = &self.submit;
         let host = match host {
@@ -180,7 +231,7 @@ impl Submitter {
         session: &mut Session,
         stage: &mut Stage,
         answered: &mut Answered,
-        probe: &Probe,
+        errand: Errand<'_>,
         until: Instant,
     ) -> Result<(), Failed> {
         let security = self.submit.security;
@@ -190,7 +241,7 @@ impl Submitter {
                 let screen = Screen::new(tcp, Vec::new(), self.prober.plan.limits.injected);
                 let mut smtp = self.prober.shake(session, stage, screen, Try::by(until)).await?;
                 self.verify(session)?;
-                return self.send(&mut smtp, session, stage, answered, probe).await;
+                return self.send(&mut smtp, session, stage, answered, errand).await;
             }
         };
         let offered = session.ehlo.as_ref().is_some_and(|ehlo| ehlo.capabilities.has("STARTTLS"));
@@ -201,14 +252,14 @@ impl Submitter {
             ));
         }
         if !offered || !is_wanted {
-            return self.send(&mut smtp, session, stage, answered, probe).await;
+            return self.send(&mut smtp, session, stage, answered, errand).await;
         }
         let screen = self.prober.agree(smtp, session, stage, Command::Alone).await?;
         let mut smtp = self.prober.shake(session, stage, screen, Try::by(until)).await?;
         if security == SubmitSecurity::Required {
             self.verify(session)?;
         }
-        self.send(&mut smtp, session, stage, answered, probe).await
+        self.send(&mut smtp, session, stage, answered, errand).await
     }
 
     /// The chain must lead to one of our roots, for the name that was configured, before anything secret is said.
@@ -259,9 +310,13 @@ impl Submitter {
         session: &mut Session,
         stage: &mut Stage,
         answered: &mut Answered,
-        probe: &Probe,
+        errand: Errand<'_>,
     ) -> Result<(), Failed> {
         self.authenticate(smtp, session, stage).await?;
+        let Errand::Probe(probe) = errand else {
+            farewell(smtp, stage).await;
+            return Ok(());
+        };
         let message = message(probe, &self.words, self.prober.clock.now());
         let handover = Handover {
             way: Way::Clear,

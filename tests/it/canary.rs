@@ -516,6 +516,27 @@ async fn what_cannot_be_started_is_not_started_at_all() {
     assert!(matches!(start(vec![there]).await, CanaryError::Listen { .. }));
 }
 
+/// As systemd does: the port is open before we are there, and whoever connected meanwhile is answered.
+#[tokio::test]
+async fn a_socket_that_was_opened_before_us_is_taken_over() {
+    let wanted = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = wanted.local_addr().unwrap();
+    let unwanted = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = unwanted.local_addr().unwrap();
+    let early = TcpStream::connect(address).await.unwrap();
+    let (out, _seen) = mpsc::channel(64);
+    let specs = vec![CanarySpec { listen: vec![address], ..spec(Personality::NoStarttls) }];
+    let clock = Clock::starting_at(NOW.parse().unwrap());
+    let limits = CanaryLimits::default();
+    let open = vec![unwanted, wanted];
+    let canaries =
+        Canaries::start_with(open, specs, Arc::new(|_| None), limits, clock, out).await.unwrap();
+    assert_eq!(canaries.addresses()[&host("mx.canary.test")], [address]);
+    assert!(Peer(early).hear().await.starts_with("220 mx.canary.test"));
+    // What nobody listens at is closed, not held.
+    assert!(TcpStream::connect(other).await.is_err());
+}
+
 /// Senders were told to trust the root: it is made once.
 #[test]
 fn roots_are_made_once_and_their_keys_are_for_their_owner() {
