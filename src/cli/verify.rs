@@ -161,6 +161,7 @@ fn flags(probing: &ProbingArgs) -> Flags {
         deadline: Duration::from_secs(probing.timeout),
         quorum: probing.quorum.map(Into::into),
         warn_days: probing.warn_days,
+        ..Flags::default()
     }
 }
 

@@ -25,7 +25,10 @@ use crate::record::{Commit, Due, Seen};
 use crate::wire::text::hex;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 /// Whose claim, and which.
 pub type Key = (String, Claim);
@@ -277,7 +280,8 @@ impl Books {
 
     /// In the order of time, also within one millisecond.
     fn id(&mut self, at: Timestamp) -> String {
-        let id = match self.ids.generate_from_datetime(at.into()) {
+        let since = Duration::from_millis(u64::try_from(at.as_millisecond()).unwrap_or_default());
+        let id = match self.ids.generate_from_datetime(SystemTime::UNIX_EPOCH + since) {
             Ok(id) => id,
             Err(overflow) => overflow.commit_overflow_random(),
         };

@@ -6,8 +6,9 @@
 //! Invariant: a client configuration, resolver or root store is never built per probe.
 
 use super::{
-    canaries::{Canaries, Making},
+    canaries::{Canaries, Keeping, Making},
     ledger::Ledger,
+    meter::Meter,
     round::sender::Post,
 };
 use crate::config::{
@@ -32,8 +33,8 @@ use crate::record::{
     Record, RecordError,
     token_key::{self, TokenKeyError},
 };
-use crate::wire::name::Host;
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use crate::wire::{name::Host, token::TokenKey};
+use std::{collections::BTreeMap, net::{SocketAddr, TcpListener}, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// Connections at once to our own mail systems.
@@ -58,6 +59,12 @@ pub struct Flags {
     pub quorum: Option<Quorum>,
     /// Days left of a certificate below which it is told.
     pub warn_days: Option<u32>,
+    /// The clock of the run; none means the machine's.
+    pub clock: Option<Clock>,
+    /// After what time an endpoint is looked at again; none means never: the run is short.
+    pub forgets_after: Option<Duration>,
+    /// Who counts.
+    pub meter: Meter,
 }
 
 /// A run cannot begin.
@@ -98,6 +105,8 @@ pub struct Means {
     pub config: Config,
     /// Looks at receivers.
     pub observer: Arc<Observer>,
+    /// Looks at what anybody may have named: never beyond the public Internet.
+    pub strangers: Arc<Observer>,
     /// The roots a chain may end at.
     pub roots: Arc<Roots>,
     /// What replies mean.
@@ -109,6 +118,8 @@ pub struct Means {
     resolver: Resolver,
     prober: Prober,
     clock: Clock,
+    meter: Meter,
+    canaries: Option<Arc<Canaries>>,
     posts: BTreeMap<String, Post>,
     ledger: Option<Ledger>,
 }
@@ -133,7 +144,7 @@ impl Means {
         };
         let resolver =
             Resolver::new(DnsPlan { resolvers, families: flags.families, ..DnsPlan::default() })?;
-        let clock = Clock::system();
+        let clock = flags.clock.unwrap_or_else(Clock::system);
         let ehlo = config.organisation.ehlo.clone().or(flags.ehlo);
         let plan = StartTlsPlan {
             ehlo,
@@ -153,11 +164,20 @@ impl Means {
             depth: Depth::Shallow,
             limits,
         };
-        let observer = Arc::new(Observer::new(resolver.clone(), prober.clone(), offers));
+        let observe = |plan| {
+            let observer = Observer::new(resolver.clone(), prober.clone(), plan);
+            Arc::new(match flags.forgets_after {
+                Some(held) => observer.forgetting_after(held),
+                None => observer,
+            })
+        };
+        let observer = observe(offers);
+        let strangers = observe(OffersPlan { reach: Reach::Public, ..offers });
         let explained: Vec<_> =
             config.replies.iter().map(|rule| (rule.pattern.clone(), rule.class)).collect();
         Ok(Self {
             observer,
+            strangers,
             roots: Arc::new(roots_of(&config, &flags.ca_files)?),
             replies: Arc::new(ReplyTable::with(&explained)),
             quorum: flags.quorum.unwrap_or(config.rounds.quorum),
@@ -165,6 +185,8 @@ impl Means {
             resolver,
             prober,
             clock,
+            meter: flags.meter,
+            canaries: None,
             posts: BTreeMap::new(),
             ledger: None,
             config,
@@ -185,6 +207,11 @@ impl Means {
         Ok(ledger)
     }
 
+    /// Uses a record that is open already.
+    pub fn use_ledger(&mut self, ledger: Ledger) {
+        self.ledger = Some(ledger);
+    }
+
     /// The record, where it was opened.
     pub fn ledger(&self) -> Option<&Ledger> {
         self.ledger.as_ref()
@@ -196,16 +223,45 @@ impl Means {
     ///
     /// The state directory is held by somebody else or cannot be used; a canary cannot listen.
     pub async fn start_canaries(&mut self) -> Result<(), MeansError> {
+        self.start_canaries_with(Vec::new()).await
+    }
+
+    /// The same, with sockets that are open already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start_canaries`].
+    pub async fn start_canaries_with(&mut self, open: Vec<TcpListener>) -> Result<(), MeansError> {
         let ledger = self.open_ledger()?;
-        let state_dir = &self.config.state_dir;
-        let key = Arc::new(token_key::open(state_dir)?);
+        let key = Arc::new(token_key::open(&self.config.state_dir)?);
         let making = Making {
             canaries: &self.config.canaries,
             connectors: &self.config.outbound,
-            state_dir,
+            state_dir: &self.config.state_dir,
             roots: &self.roots,
         };
-        let canaries = Arc::new(Canaries::start(making, &key, self.clock.clone(), ledger.clone()).await?);
+        let clock = self.clock.clone();
+        let keeping = Keeping { ledger, open, meter: self.meter.clone() };
+        let canaries = Arc::new(Canaries::start(making, &key, clock, keeping).await?);
+        self.use_canaries(canaries, &key)
+    }
+
+    /// Uses canaries that listen already: those of a configuration that is the same in all that makes them.
+    ///
+    /// # Errors
+    ///
+    /// The key of tokens or a password cannot be read.
+    pub fn share_canaries(&mut self, canaries: Arc<Canaries>) -> Result<(), MeansError> {
+        let key = Arc::new(token_key::open(&self.config.state_dir)?);
+        self.use_canaries(canaries, &key)
+    }
+
+    fn use_canaries(
+        &mut self,
+        canaries: Arc<Canaries>,
+        key: &Arc<TokenKey>,
+    ) -> Result<(), MeansError> {
+        let ledger = self.open_ledger()?;
         let turns = Arc::new(Semaphore::new(SUBMISSIONS));
         for connector in &self.config.outbound {
             let Some(submitter) = self.submitter(connector, &turns)? else { continue };
@@ -213,21 +269,26 @@ impl Means {
                 submitter: Arc::new(submitter),
                 canaries: Arc::clone(&canaries),
                 ledger: ledger.clone(),
-                key: Arc::clone(&key),
+                key: Arc::clone(key),
                 resolver: self.resolver.clone(),
                 clock: self.clock.clone(),
             };
             self.posts.insert(connector.name.clone(), post);
         }
+        self.canaries = Some(canaries);
         Ok(())
+    }
+
+    /// The canaries, where they were started.
+    pub fn canaries(&self) -> Option<&Arc<Canaries>> {
+        self.canaries.as_ref()
     }
 
     /// Ends the canaries' sessions, and waits until they are written down.
     pub async fn stop(mut self) {
-        let canaries = self.posts.values().next().map(|post| Arc::clone(&post.canaries));
         self.posts.clear();
         // Rounds are over: nobody else holds them.
-        if let Some(canaries) = canaries.and_then(Arc::into_inner) {
+        if let Some(canaries) = self.canaries.take().and_then(Arc::into_inner) {
             canaries.stop().await;
         }
     }

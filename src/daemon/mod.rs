@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod look;
 pub mod matrix;
 pub mod means;
+pub mod meter;
 pub mod round;
 pub mod schedule;
 pub mod verify;
