@@ -9,6 +9,7 @@ use super::{
     canaries::{Canaries, Making},
     ledger::Ledger,
     round::sender::Post,
+    store::Store,
 };
 use crate::config::{
     Config, SecretError, secret,
@@ -29,7 +30,7 @@ use crate::observe::{
     tls::{TlsClient, TlsError},
 };
 use crate::record::{
-    Record, RecordError,
+    RecordError,
     token_key::{self, TokenKeyError},
 };
 use crate::wire::name::Host;
@@ -110,7 +111,7 @@ pub struct Means {
     prober: Prober,
     clock: Clock,
     posts: BTreeMap<String, Post>,
-    ledger: Option<Ledger>,
+    store: Option<Store>,
 }
 
 impl Means {
@@ -166,7 +167,7 @@ impl Means {
             prober,
             clock,
             posts: BTreeMap::new(),
-            ledger: None,
+            store: None,
             config,
         })
     }
@@ -177,17 +178,28 @@ impl Means {
     ///
     /// The state directory is held by somebody else or cannot be used.
     pub fn open_ledger(&mut self) -> Result<Ledger, MeansError> {
-        if let Some(ledger) = &self.ledger {
-            return Ok(ledger.clone());
+        if let Some(store) = &self.store {
+            return Ok(store.ledger());
         }
-        let ledger = Ledger::new(Record::open(&self.config.state_dir)?);
-        self.ledger = Some(ledger.clone());
+        let store = Store::open(&self.config.state_dir, |_| {})?;
+        let ledger = store.ledger();
+        self.store = Some(store);
         Ok(ledger)
     }
 
+    /// Uses a record that is open already.
+    pub fn use_store(&mut self, store: Store) {
+        self.store = Some(store);
+    }
+
     /// The record, where it was opened.
-    pub fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_ref()
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// The ledger of probes, where the record was opened.
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.store.as_ref().map(Store::ledger)
     }
 
     /// Opens the record and starts the canaries: what proofs by probe mail need besides.

@@ -9,4 +9,5 @@ pub mod matrix;
 pub mod means;
 pub mod round;
 pub mod schedule;
+pub mod store;
 pub mod verify;

@@ -196,7 +196,7 @@ fn unknown_claim(claim: Claim, requirement: Requirement, first: Obstacle) -> Cla
 }
 
 /// An error with everything it came from.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
