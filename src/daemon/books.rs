@@ -10,7 +10,7 @@
 use super::{
     matrix::Work,
     round::Proved,
-    schedule::{self, Planned},
+    schedule::{self, Arrival},
 };
 use crate::config::settings::{ClaimTimes, Times};
 use crate::judge::change::{self, Again, Next, Rules};
@@ -23,7 +23,7 @@ use crate::model::{
 use crate::observe::clock::Clock;
 use crate::record::{Commit, Due, Seen};
 use crate::wire::text::hex;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
@@ -39,6 +39,14 @@ struct Entry {
     standing: Standing,
     due: Due,
     times: Times,
+    /// How far the clock has jumped since the claim was looked at: what was proved before is as old as it was.
+    skew: SignedDuration,
+}
+
+impl Entry {
+    fn new(standing: Standing, due: Due, times: Times) -> Self {
+        Self { standing, due, times, skew: SignedDuration::ZERO }
+    }
 }
 
 /// How every claim stands.
@@ -84,7 +92,7 @@ impl Books {
             let at_once = || due_of(&key, now, 0);
             let due = dues.remove(&key).unwrap_or_else(at_once);
             let times = ClaimTimes::default().of(standing.claim);
-            (key, Entry { standing, due, times })
+            (key, Entry::new(standing, due, times))
         };
         Self {
             entries: standings.into_iter().map(entry).collect(),
@@ -112,21 +120,29 @@ impl Books {
                         added += 1;
                         let standing = change::begin(partner, *claim, requirement, &basis, now);
                         self.outbox.commit.standings.push(standing.clone());
-                        let at = schedule::first_due(Planned::New, now, jitter);
-                        Entry { standing, due: due_of(&key, at, 0), times }
+                        let at =
+                            schedule::first_due(None, Arrival::NewOrChanged, times, now, jitter);
+                        Entry::new(standing, due_of(&key, at, 0), times)
                     }
                     Some(mut entry) => {
                         entry.times = times;
                         match change::rebase(&entry.standing, requirement, &basis, now) {
                             Some(next) => {
                                 changed += 1;
-                                let at = schedule::first_due(Planned::New, now, jitter);
+                                let at = schedule::first_due(
+                                    None,
+                                    Arrival::NewOrChanged,
+                                    times,
+                                    now,
+                                    jitter,
+                                );
                                 entry.due = due_of(&key, at, 0);
                                 self.enter(&mut entry, next, now);
                             }
                             None => {
-                                let planned = Planned::At(entry.due.at);
-                                entry.due.at = schedule::first_due(planned, now, jitter);
+                                let stored = Some(entry.due.at);
+                                entry.due.at =
+                                    schedule::first_due(stored, Arrival::Known, times, now, jitter);
                             }
                         }
                         entry
@@ -169,14 +185,15 @@ impl Books {
                 },
             };
             let next = change::next(&entry.standing, &look, &self.rules(at, entry.times));
-            let again = if work.is_at_partners() { Again::AtInterval } else { next.again };
-            let streak = match again {
-                Again::AtInterval => 0,
-                Again::Confirm | Again::Sooner => entry.due.streak.saturating_add(1),
-            };
             let jitter = schedule::jitter_of(partner, *claim);
-            let due_at = schedule::due_after(entry.times, again, streak, at, jitter);
+            let (times, before) = (entry.times, entry.due.streak);
+            let due_at = schedule::due_of(*claim, times, next.again, before, at, jitter);
+            let streak = match next.again {
+                Again::AtInterval => 0,
+                Again::Confirm | Again::Sooner => before.saturating_add(1),
+            };
             entry.due = due_of(&key, due_at, streak);
+            entry.skew = SignedDuration::ZERO;
             self.enter(&mut entry, next, at);
             self.outbox.commit.due.push(entry.due.clone());
             self.entries.insert(key.clone(), entry);
@@ -195,7 +212,8 @@ impl Books {
         let keys: Vec<Key> = self.entries.keys().cloned().collect();
         for key in keys {
             let Some(entry) = self.entries.get(&key) else { continue };
-            let Some(next) = change::age(&entry.standing, &self.rules(now, entry.times)) else {
+            let then = now.saturating_sub(entry.skew).unwrap_or(now);
+            let Some(next) = change::age(&entry.standing, &self.rules(then, entry.times)) else {
                 continue;
             };
             if let Some(mut entry) = self.entries.remove(&key) {
@@ -228,9 +246,10 @@ impl Books {
     }
 
     /// The wall clock jumped: what was planned stays as far away as it was.
-    pub fn replan(&mut self, jumped_by: jiff::SignedDuration) {
+    pub fn replan(&mut self, jumped_by: SignedDuration) {
         for entry in self.entries.values_mut() {
             entry.due.at = schedule::replan(entry.due.at, jumped_by);
+            entry.skew = entry.skew.saturating_add(jumped_by);
             self.outbox.commit.due.push(entry.due.clone());
         }
     }

@@ -360,9 +360,9 @@ impl Canaries {
         self.stands.iter().find(|stand| stand.domain == *domain)
     }
 
-    /// The personalities, each once a domain.
-    pub fn personalities(&self) -> impl Iterator<Item = Personality> {
-        self.stands.iter().map(|stand| stand.personality)
+    /// All of them.
+    pub fn stands(&self) -> impl Iterator<Item = &Stand> {
+        self.stands.iter()
     }
 
     /// Whoever came.

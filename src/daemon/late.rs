@@ -19,7 +19,8 @@ use crate::model::{
     evidence,
     state::State,
 };
-use std::sync::Arc;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 /// A forbidden delivery.
@@ -31,12 +32,17 @@ pub struct Late {
     pub proved: Proved,
 }
 
-/// Follows who comes to the canaries, until nobody listens any more.
-pub async fn watch(means: &Means, out: &mpsc::Sender<Late>) {
+/// Follows who comes to the canaries, until nobody listens any more. `judged` says up to when what came to the canaries
+/// of a connector was judged before.
+pub async fn watch(
+    means: &Means,
+    judged_until: &BTreeMap<String, Timestamp>,
+    out: &mpsc::Sender<Late>,
+) {
     let Some(canaries) = means.canaries() else { return };
     let mut changes = canaries.log().changes();
     let mut read = canaries.log().len();
-    if catch_up(means, canaries, out).await.is_none() {
+    if catch_up(means, canaries, judged_until, out).await.is_none() {
         return;
     }
     loop {
@@ -60,12 +66,18 @@ pub async fn watch(means: &Means, out: &mpsc::Sender<Late>) {
     }
 }
 
-/// What was written down of probes that may still be queued, or were delivered before we ended.
-async fn catch_up(means: &Means, canaries: &Canaries, out: &mpsc::Sender<Late>) -> Option<()> {
+/// What was written down of probes before we ended, and perhaps not judged.
+async fn catch_up(
+    means: &Means,
+    canaries: &Canaries,
+    judged_until: &BTreeMap<String, Timestamp>,
+    out: &mpsc::Sender<Late>,
+) -> Option<()> {
     let ledger = means.ledger()?;
     for connector in &means.config.outbound {
+        let Some(since) = judged_until.get(&connector.name) else { continue };
         for domain in connector.canaries.values() {
-            let sessions = match ledger.recent_sessions(domain.clone(), means.clock().now()).await {
+            let sessions = match ledger.sessions_since(domain.clone(), *since).await {
                 Ok(sessions) => sessions,
                 Err(error) => {
                     tracing::error!(%domain, %error, "earlier sessions cannot be read");
@@ -136,9 +148,4 @@ fn evidence_of(
         probes: vec![probe],
         sessions: vec![session.clone()],
     })
-}
-
-/// Follows the canaries of these means in the background.
-pub fn follow(means: Arc<Means>, out: mpsc::Sender<Late>) -> tokio::task::AbortHandle {
-    tokio::spawn(async move { watch(&means, &out).await }).abort_handle()
 }

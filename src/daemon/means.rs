@@ -10,6 +10,7 @@ use super::{
     ledger::Ledger,
     meter::Meter,
     round::sender::Post,
+    store::Store,
 };
 use crate::config::{
     Config, SecretError, secret,
@@ -30,11 +31,17 @@ use crate::observe::{
     tls::{TlsClient, TlsError},
 };
 use crate::record::{
-    Record, RecordError,
+    RecordError,
     token_key::{self, TokenKeyError},
 };
 use crate::wire::{name::Host, token::TokenKey};
-use std::{collections::BTreeMap, net::{SocketAddr, TcpListener}, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::Semaphore;
 
 /// Connections at once to our own mail systems.
@@ -121,7 +128,7 @@ pub struct Means {
     meter: Meter,
     canaries: Option<Arc<Canaries>>,
     posts: BTreeMap<String, Post>,
-    ledger: Option<Ledger>,
+    store: Option<Store>,
 }
 
 impl Means {
@@ -188,7 +195,7 @@ impl Means {
             meter: flags.meter,
             canaries: None,
             posts: BTreeMap::new(),
-            ledger: None,
+            store: None,
             config,
         })
     }
@@ -199,22 +206,29 @@ impl Means {
     ///
     /// The state directory is held by somebody else or cannot be used.
     pub fn open_ledger(&mut self) -> Result<Ledger, MeansError> {
-        if let Some(ledger) = &self.ledger {
-            return Ok(ledger.clone());
+        if let Some(store) = &self.store {
+            return Ok(store.ledger());
         }
-        let ledger = Ledger::new(Record::open(&self.config.state_dir)?);
-        self.ledger = Some(ledger.clone());
+        let meter = self.meter.clone();
+        let store = Store::open(&self.config.state_dir, move |signal| meter.measure(&signal))?;
+        let ledger = store.ledger();
+        self.store = Some(store);
         Ok(ledger)
     }
 
     /// Uses a record that is open already.
-    pub fn use_ledger(&mut self, ledger: Ledger) {
-        self.ledger = Some(ledger);
+    pub fn use_store(&mut self, store: Store) {
+        self.store = Some(store);
     }
 
     /// The record, where it was opened.
-    pub fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_ref()
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// The ledger of probes, where the record was opened.
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.store.as_ref().map(Store::ledger)
     }
 
     /// Opens the record and starts the canaries: what proofs by probe mail need besides.

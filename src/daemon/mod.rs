@@ -2,8 +2,11 @@
 //!
 //! Invariant: the only module that sees all four verbs; the command line runs the very code the daemon runs.
 
+pub mod books;
 pub mod canaries;
 pub mod doctor;
+pub mod drains;
+pub mod late;
 pub mod ledger;
 pub mod look;
 pub mod matrix;
@@ -11,4 +14,6 @@ pub mod means;
 pub mod meter;
 pub mod round;
 pub mod schedule;
+pub mod store;
 pub mod verify;
+pub mod witnesses;

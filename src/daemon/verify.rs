@@ -99,22 +99,20 @@ pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> 
     let claim = first_claim(work);
     match &work.proof {
         Proof::NotTestable { why, .. } => nothing(work, ObstacleId::NotTestable, why),
-        Proof::ReceiverEnforces(enforce) => {
-            match plan(means, enforce) {
-                Ok(plan) => {
-                    let standard = round::receiver::Standard {
-                        replies: Arc::clone(&means.replies),
-                        quorum: means.quorum,
-                        tenant: means.tenant(),
-                    };
-                    let requirement = &enforce.requirement;
-                    let observer = &means.observer;
-                    round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
-                        .await
-                }
-                Err(error) => nothing(work, ObstacleId::NotTestable, &chain(&error)),
+        Proof::ReceiverEnforces(enforce) => match plan(means, enforce) {
+            Ok(plan) => {
+                let standard = round::receiver::Standard {
+                    replies: Arc::clone(&means.replies),
+                    quorum: means.quorum,
+                    tenant: means.tenant(),
+                };
+                let requirement = &enforce.requirement;
+                let observer = &means.observer;
+                round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
+                    .await
             }
-        }
+            Err(error) => nothing(work, ObstacleId::NotTestable, &chain(&error)),
+        },
         Proof::ReceiverOffers { requirement, targets } => {
             let standard = Standard {
                 requirement: requirement.clone(),

@@ -4,11 +4,7 @@
 
 use super::means::Means;
 use crate::judge::outage::Beacon;
-use crate::model::{
-    canary::Personality,
-    session::Session,
-    target::Target,
-};
+use crate::model::{canary::Personality, resolution::Route, session::Session, target::Target};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
 
@@ -34,8 +30,7 @@ pub async fn ask(means: Arc<Means>) -> Witnesses {
         let (name, means) = (beacon.host.to_string(), Arc::clone(&means));
         beacons.spawn(async move {
             let looked = timeout(PATIENCE, means.observer.offers(&target)).await;
-            let answered =
-                looked.is_ok_and(|evidence| evidence.sessions.iter().any(has_answered));
+            let answered = looked.is_ok_and(|evidence| evidence.sessions.iter().any(has_answered));
             Beacon { name, answered }
         });
     }
@@ -53,7 +48,7 @@ fn has_answered(session: &Session) -> bool {
 async fn resolver(means: &Means) -> Option<bool> {
     let domain = means.config.organisation.domains.first()?;
     let looked = timeout(PATIENCE, means.resolver().resolve(&Target::Domain(domain.clone()))).await;
-    Some(looked.is_ok_and(|resolution| !resolution.is_failed()))
+    Some(looked.is_ok_and(|resolution| !matches!(resolution.route, Route::Failed(_))))
 }
 
 async fn good_canary(means: &Means) -> Option<bool> {
@@ -64,4 +59,3 @@ async fn good_canary(means: &Means) -> Option<bool> {
     let looked = timeout(PATIENCE, means.observer.offers(&target)).await;
     Some(looked.is_ok_and(|evidence| evidence.sessions.iter().any(has_answered)))
 }
-

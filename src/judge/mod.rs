@@ -13,6 +13,7 @@ mod issuer;
 mod ocsp;
 pub mod offers;
 pub mod outage;
+mod posture;
 pub mod receiver;
 pub mod replies;
 mod route;

@@ -61,8 +61,9 @@ impl Memory {
         }
         let mut held = lock(&self.vantage);
         let is_old = |since: Instant| self.holds_for.is_some() && since.elapsed() > VANTAGE;
-        let (since, mut vantage) =
-            held.filter(|(since, _)| !is_old(*since)).unwrap_or((Instant::now(), Vantage::default()));
+        let (since, mut vantage) = held
+            .filter(|(since, _)| !is_old(*since))
+            .unwrap_or((Instant::now(), Vantage::default()));
         vantage.port25_tried += 1;
         if matches!(session.ending, Ending::Connect(ConnectFailure::TimedOut(_))) {
             vantage.port25_timed_out += 1;

@@ -63,13 +63,7 @@ pub struct Observer {
 impl Observer {
     /// An observer for one run.
     pub fn new(resolver: Resolver, prober: Prober, plan: OffersPlan) -> Self {
-        Self {
-            resolver,
-            prober,
-            pace: Pace::new(pacing(&plan)),
-            plan,
-            memory: Memory::default(),
-        }
+        Self { resolver, prober, pace: Pace::new(pacing(&plan)), plan, memory: Memory::default() }
     }
 
     /// One that looks at an endpoint again once what it saw is so old: for a run without end.

@@ -113,7 +113,7 @@ impl Record {
     ///
     /// The disk; nothing of it was written then.
     pub fn commit(&self, commit: &Commit) -> Result<(), RecordError> {
-        self.write(&[Prepared::of(commit.clone())])
+        self.write(&[&Prepared::of(commit.clone())])
     }
 
     /// Writes several commits in one transaction, in their order; on disk, whole, when this returns.
@@ -121,7 +121,7 @@ impl Record {
     /// # Errors
     ///
     /// The disk; nothing of them was written then.
-    pub fn write(&self, commits: &[Prepared]) -> Result<(), RecordError> {
+    pub fn write(&self, commits: &[&Prepared]) -> Result<(), RecordError> {
         let written = self.reader.doing("writing looks to", |connection| {
             // Dropped on the way out, it takes everything back.
             let transaction = connection.unchecked_transaction()?;
@@ -155,7 +155,7 @@ fn write_one(
     reader: &Reader,
     connection: &Connection,
     commit: &Prepared,
-    later: &[Prepared],
+    later: &[&Prepared],
 ) -> rusqlite::Result<Result<(), RecordError>> {
     for (seen, body) in &commit.looks {
         write_look(connection, commit, seen, body.as_ref())?;

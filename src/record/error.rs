@@ -118,6 +118,14 @@ pub enum RecordError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// There is no thread to write with.
+    #[error("no thread can be started to write the record in {}; raise the limit on threads", path.display())]
+    Thread {
+        /// The state directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A value cannot be turned into JSON or back.
     #[error("{what} in {} cannot be read; it was not written by mxwarden", path.display())]
     Value {
@@ -141,7 +149,8 @@ impl RecordError {
             | Self::Held { .. }
             | Self::Missing(_)
             | Self::Newer { .. }
-            | Self::Older { .. } => true,
+            | Self::Older { .. }
+            | Self::Thread { .. } => true,
             Self::Altered { .. } | Self::NoSuchProbe(_) | Self::Value { .. } => false,
             Self::Sqlite { source, .. } => {
                 source.sqlite_error_code() != Some(ErrorCode::ConstraintViolation)
