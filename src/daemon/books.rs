@@ -12,10 +12,15 @@ use super::{
     round::Proved,
     schedule::{self, Arrival},
 };
-use crate::config::settings::{ClaimTimes, Times};
+use crate::config::{
+    Config,
+    settings::{ClaimTimes, Times},
+};
 use crate::judge::change::{self, Again, Next, Rules};
 use crate::model::{
+    canary::Canary,
     claim::Claim,
+    connector::OutboundConnector,
     event::{Event, Happening},
     standing::{Look, Standing},
     state::State,
@@ -75,10 +80,8 @@ pub struct Outbox {
 pub struct Terms<'a> {
     /// What is to be proved.
     pub works: &'a [Work],
-    /// How often, and how long a proof holds.
-    pub times: ClaimTimes,
-    /// Looks that must agree before a change counts.
-    pub confirm: u32,
+    /// By what it is proved, how often, and how long a proof holds.
+    pub config: &'a Config,
 }
 
 impl Books {
@@ -106,14 +109,14 @@ impl Books {
     /// Holds the books against a configuration; what changed of the claims, in words.
     pub fn adopt(&mut self, terms: Terms<'_>) -> String {
         let now = self.clock.now();
-        self.confirm = terms.confirm;
+        self.confirm = terms.config.rounds.confirm;
         let mut old = std::mem::take(&mut self.entries);
         let (mut added, mut changed) = (0, 0);
         for work in terms.works {
-            let (basis, requirement) = (basis(work), work.requirement());
+            let (basis, requirement) = (basis(work, terms.config), work.requirement());
             for (partner, claim) in &work.claims {
                 let key = (partner.clone(), *claim);
-                let times = terms.times.of(*claim);
+                let times = terms.config.claims.of(*claim);
                 let jitter = schedule::jitter_of(partner, *claim);
                 let entry = match old.remove(&key) {
                     None => {
@@ -165,20 +168,19 @@ impl Books {
     }
 
     /// Enters a look at every claim that rests on a work.
-    pub fn look(&mut self, work: &Work, proved: &Proved, at: Timestamp) {
-        let basis = basis(work);
+    pub fn look(&mut self, work: &Work, basis: &str, proved: &Proved, at: Timestamp) {
         let mut claims = Vec::new();
         for (partner, claim) in &work.claims {
             let key = (partner.clone(), *claim);
             // The configuration may have changed while it was looked at.
-            if !self.has(&key, &basis) {
+            if !self.has(&key, basis) {
                 continue;
             }
             let Some(mut entry) = self.entries.remove(&key) else { continue };
             let look = Look {
                 partner: partner.clone(),
                 at,
-                basis: basis.clone(),
+                basis: basis.to_owned(),
                 report: crate::model::report::ClaimReport {
                     claim: *claim,
                     ..proved.report.clone()
@@ -310,8 +312,18 @@ impl Books {
 
 /// A digest of everything a work's proof depends on beside the world. It goes by how the values print, so a program of
 /// another version may prove everything anew; that costs a round and no truth.
-pub fn basis(work: &Work) -> String {
-    hex(&Sha256::digest(format!("{:?}", work.proof)))
+pub fn basis(work: &Work, config: &Config) -> String {
+    let mut terms = format!("{:?}", work.proof);
+    let connector = work.canaries_of().and_then(|name| config.outbound(name));
+    if let Some(connector) = connector {
+        let OutboundConnector { canaries, submit, sni, sender, .. } = connector;
+        terms += &format!("{canaries:?}{submit:?}{sni:?}{sender:?}");
+        let ours = |canary: &&Canary| {
+            canary.domains.iter().any(|domain| canaries.values().any(|one| one == domain))
+        };
+        terms.extend(config.canaries.iter().filter(ours).map(|canary| format!("{canary:?}")));
+    }
+    hex(&Sha256::digest(terms))
 }
 
 fn due_of(key: &Key, at: Timestamp, streak: u32) -> Due {

@@ -39,6 +39,16 @@ impl Work {
         }
     }
 
+    /// The connector whose canaries prove it; none where it is not proved by probe mail.
+    pub fn canaries_of(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::SenderEnforces { proved_on, .. } => Some(proved_on),
+            Proof::NotTestable { .. }
+            | Proof::ReceiverEnforces(_)
+            | Proof::ReceiverOffers { .. } => None,
+        }
+    }
+
     /// Whether a partner's receiver is probed, which is done by agreement and once a day.
     pub fn is_at_partners(&self) -> bool {
         match &self.proof {

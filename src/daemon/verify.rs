@@ -65,7 +65,7 @@ pub async fn verify(
 const PANICKED: &str = "the proof panicked; this is a defect of mxwarden";
 
 /// The reports of works, told once for each claim that rests on them.
-fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport> {
+pub fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport> {
     let mut partners = Vec::new();
     for partner in &means.config.partners {
         let mut claims: Vec<ClaimReport> = Vec::new();
