@@ -253,8 +253,8 @@ fn is_of_the_way(id: ObstacleId) -> bool {
 }
 
 fn everything(vantage: &Vantage<'_>) -> Option<Outage> {
-    let failed: Vec<&&Look> =
-        vantage.looks.iter().filter(|look| has_failed(&look.report)).collect();
+    let looks = vantage.looks.iter().copied();
+    let failed: Vec<&Look> = looks.filter(|look| has_failed(&look.report)).collect();
     let is_cleared = vantage.beacons.iter().any(|beacon| beacon.answered)
         || vantage.looks.iter().any(|look| has_reached(&look.report));
     if failed.is_empty() || is_cleared {
