@@ -1,6 +1,6 @@
 //! The command line (contract §5): every command and flag, and what each means to a person.
 
-use super::render::Format;
+use super::render::{Format, HistoryFormat};
 use crate::model::claim::Claim;
 use crate::model::judgement::Quorum;
 use crate::model::requirement::{Level, MinVersion, Pin};
@@ -44,6 +44,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Write a manual page for every command.
     Manpages(ManpagesArgs),
+    /// Tell what changed when and why, from the record.
+    History(HistoryArgs),
     /// Prove every configured claim now: what receivers offer and refuse, and what our own mail system refuses.
     Verify(Box<VerifyArgs>),
 }
@@ -262,6 +264,31 @@ pub struct ExplainArgs {
     pub id: Option<String>,
 }
 
+/// `history`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mxwarden history\n  \
+    mxwarden history Fabrikam --since 30d\n  \
+    mxwarden history --limit 100 --format csv\n\n\
+    Only reads, so a daemon may be running. The newest change comes last.")]
+pub struct HistoryArgs {
+    /// The partner whose changes are told; all changes when none is named.
+    #[arg(value_name = "PARTNER")]
+    pub partner: Option<String>,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: HistoryFormat,
+    /// Only the newest N changes.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Only changes since so long ago: 24h, 30d, 1y.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<Duration>,
+}
+
 /// `--require`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RequireLevel {
@@ -346,6 +373,11 @@ fn wait(text: &str) -> Result<Duration, String> {
     let refused = || "no time; write 30s, 20m or 2h".to_owned();
     let time: SignedDuration = text.parse().map_err(|_| refused())?;
     Duration::try_from(time).map_err(|_| refused())
+}
+
+/// A time such as `24h`, `30d` or `1y`.
+fn since(text: &str) -> Result<Duration, String> {
+    crate::config::duration(text).ok_or_else(|| "no time; write 24h, 30d or 1y".to_owned())
 }
 
 /// `IP` or `IP:PORT`, IPv6 in brackets where a port follows.

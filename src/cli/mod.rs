@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod manual;
+mod history;
 pub mod render;
 mod verify;
 
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
         Command::Manpages(args) => manual::manpages(args),
+        Command::History(args) => history::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

@@ -33,6 +33,9 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// How long what was observed may take to be written once all is decided.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
 /// Runs the command; the exit code.
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = load(&args.config)?;
@@ -78,8 +81,14 @@ async fn prove(
     bar.finish_and_clear();
     on_ctrl_c.abort();
     let clock = means.clock();
+    let store = means.store().cloned();
     if let Some(means) = Arc::into_inner(means) {
         means.stop().await;
+    }
+    if let Some(store) = store
+        && let Err(unwritten) = store.close(LAST_WRITES).await
+    {
+        tell(&format!("warning: {unwritten}"));
     }
     let interrupted = patience.stop.is_cancelled();
     if interrupted {

@@ -28,6 +28,7 @@ mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Mistake};
 pub use files::{SecretError, secret};
+pub use span::duration;
 
 use crate::model::{
     canary::Canary,
