@@ -309,8 +309,9 @@ mod tests {
         let touch = |root: &Path, path: &str, at: &str| {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let at: Timestamp = at.parse().unwrap();
-            File::create(path).unwrap().set_modified(at.into()).unwrap();
+            let at = u64::try_from(at.parse::<Timestamp>().unwrap().as_second()).unwrap();
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(at);
+            File::create(path).unwrap().set_modified(at).unwrap();
         };
         #[track_caller]
         fn check(
