@@ -2,6 +2,7 @@
 //!
 //! Invariant: the only module that sees all four verbs; the command line runs the very code the daemon runs.
 
+pub mod alerts;
 pub mod canaries;
 pub mod ledger;
 pub mod look;

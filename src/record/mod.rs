@@ -11,6 +11,7 @@
 //! Invariant: evidence is appended, never rewritten; only what became of a probe is added to it.
 
 mod agreed;
+mod alerts;
 mod error;
 mod lock;
 mod probes;

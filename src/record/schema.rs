@@ -5,7 +5,11 @@
 use super::{Reader, error::RecordError};
 
 /// In order; the version of a store is how many of them it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0002_daemon.sql"),
+    include_str!("migrations/0003_alerts.sql"),
+];
 
 /// The version this program writes.
 fn known() -> i64 {
