@@ -3,6 +3,7 @@
 //! Invariant: the only module that sees all four verbs; the command line runs the very code the daemon runs.
 
 pub mod books;
+pub mod alerts;
 pub mod canaries;
 pub mod doctor;
 pub mod drains;

@@ -5,6 +5,7 @@
 //!
 //! Invariant: no I/O, no clock; a state, finding or obstacle has the one name the contract gives it.
 
+pub mod alert;
 pub mod canary;
 pub mod claim;
 pub mod connector;
@@ -29,3 +30,4 @@ pub mod signal;
 pub mod standing;
 pub mod state;
 pub mod target;
+pub mod told;

@@ -13,6 +13,7 @@
 
 mod agreed;
 mod commit;
+mod alerts;
 mod error;
 mod evidence;
 mod fingerprint;
