@@ -49,7 +49,11 @@ pub fn read(files: &[ExportFile], exported_at: Timestamp) -> Result<Read, Import
         take(file, &mut imported, &told);
     }
     let (mistakes, notes) = (told.mistakes.into_inner(), told.notes.into_inner());
-    if mistakes.is_empty() { Ok(Read { imported, notes }) } else { Err(ImportErrors { mistakes, notes }) }
+    if mistakes.is_empty() {
+        Ok(Read { imported, notes })
+    } else {
+        Err(ImportErrors { mistakes, notes })
+    }
 }
 
 fn take(file: &ExportFile, imported: &mut Imported, told: &Told) {
@@ -106,24 +110,24 @@ fn add(kind: Kind, fields: &Fields<'_>, imported: &mut Imported) {
         }
         Kind::Inbound => {
             let known = imported.inbound.get_or_insert_default();
-            if let Some(record) = records::inbound(fields) {
-                let same = known.iter().find(|one| is_same((&one.guid, &one.name), (&record.guid, &record.name)));
-                match same {
-                    Some(same) if *same != record => differs(fields),
-                    Some(_) => {}
-                    None => known.push(record),
-                }
+            let record = records::inbound(fields).filter(|_| fields.are_good());
+            let Some(record) = record else { return };
+            let own = (&record.guid, &record.name);
+            match known.iter().find(|one| is_same((&one.guid, &one.name), own)) {
+                Some(same) if *same != record => differs(fields),
+                Some(_) => {}
+                None => known.push(record),
             }
         }
         Kind::Outbound => {
             let known = imported.outbound.get_or_insert_default();
-            if let Some(record) = records::outbound(fields) {
-                let same = known.iter().find(|one| is_same((&one.guid, &one.name), (&record.guid, &record.name)));
-                match same {
-                    Some(same) if *same != record => differs(fields),
-                    Some(_) => {}
-                    None => known.push(record),
-                }
+            let record = records::outbound(fields).filter(|_| fields.are_good());
+            let Some(record) = record else { return };
+            let own = (&record.guid, &record.name);
+            match known.iter().find(|one| is_same((&one.guid, &one.name), own)) {
+                Some(same) if *same != record => differs(fields),
+                Some(_) => {}
+                None => known.push(record),
             }
         }
         Kind::Rule => {

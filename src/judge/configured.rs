@@ -16,8 +16,6 @@ mod outbound;
 mod repair;
 mod route;
 mod scope;
-#[cfg(test)]
-mod tests;
 
 pub use changes::changes;
 pub use contradiction::{Contradiction, contradictions};
@@ -66,7 +64,11 @@ pub struct Standard {
 
 /// The import that speaks of this connector: the one that has a record of its name, else the first that has any
 /// of its direction.
-pub fn import_of<'a>(imports: &'a [Imported], direction: Direction, connector: &str) -> Option<&'a Imported> {
+pub fn import_of<'a>(
+    imports: &'a [Imported],
+    direction: Direction,
+    connector: &str,
+) -> Option<&'a Imported> {
     let names = |import: &Imported| -> Option<Vec<String>> {
         match direction {
             Direction::Outbound => {
@@ -158,7 +160,11 @@ fn finding(
 }
 
 /// What a command for this platform looks like; none where it is not known.
-fn on(platform: Platform, exchange: impl FnOnce() -> String, postfix: impl FnOnce() -> String) -> Option<String> {
+fn on(
+    platform: Platform,
+    exchange: impl FnOnce() -> String,
+    postfix: impl FnOnce() -> String,
+) -> Option<String> {
     Some(match platform {
         Platform::ExchangeOnline => exchange(),
         Platform::Postfix => postfix(),

@@ -37,20 +37,34 @@ pub(super) struct Fields<'a> {
     pub(super) name: String,
     pub(super) told: &'a Told,
     record: &'a Map<String, Value>,
+    /// How much was wrong before this record was read.
+    before: usize,
 }
 
 const DEEPER: &str = "export it again with `ConvertTo-Json -Depth 5`";
-const AS_TEXT: &str = "export it with the module ExchangeOnlineManagement 3 or later, which writes words";
+const AS_TEXT: &str =
+    "export it with the module ExchangeOnlineManagement 3 or later, which writes words";
 
 impl<'a> Fields<'a> {
     /// The record at this place of a file, called by its Name or Identity.
-    pub(super) fn of(file: &'a Path, at: usize, record: &'a Map<String, Value>, told: &'a Told) -> Self {
-        let mut fields = Self { file, name: format!("record {}", at + 1), told, record };
+    pub(super) fn of(
+        file: &'a Path,
+        at: usize,
+        record: &'a Map<String, Value>,
+        told: &'a Told,
+    ) -> Self {
+        let before = told.mistakes.borrow().len();
+        let mut fields = Self { file, name: format!("record {}", at + 1), told, record, before };
         let name = fields.text("Name").or_else(|| fields.text("Identity"));
         if let Some(name) = name {
             fields.name = name;
         }
         fields
+    }
+
+    /// Whether nothing was wrong with this record so far.
+    pub(super) fn are_good(&self) -> bool {
+        self.told.mistakes.borrow().len() == self.before
     }
 
     fn place(&self, key: &str) -> String {
@@ -121,7 +135,8 @@ impl<'a> Fields<'a> {
             Value::String(text) => {
                 let digits = text.trim().parse::<u64>().ok();
                 let known = |(word, number, _): &&(&str, Option<u64>, T)| {
-                    word.eq_ignore_ascii_case(text.trim()) || (digits.is_some() && *number == digits)
+                    word.eq_ignore_ascii_case(text.trim())
+                        || (digits.is_some() && *number == digits)
                 };
                 words.iter().find(known)
             }
@@ -156,11 +171,16 @@ impl<'a> Fields<'a> {
         match value {
             Value::Null => {}
             Value::String(text) if is_type_name(text) => {
-                self.mistake(key, format!("holds `{}` in place of its values", shown(text)), DEEPER);
+                self.mistake(
+                    key,
+                    format!("holds `{}` in place of its values", shown(text)),
+                    DEEPER,
+                );
             }
             // What ConvertTo-Json flattens has blanks or commas between the values.
             Value::String(text) => {
-                let parts = text.split([' ', ',', '\t', '\r', '\n']).filter(|part| !part.is_empty());
+                let parts =
+                    text.split([' ', ',', '\t', '\r', '\n']).filter(|part| !part.is_empty());
                 items.extend(parts.map(str::to_owned));
             }
             Value::Array(values) => {
@@ -226,7 +246,7 @@ fn raw(value: &Value) -> String {
 
 /// What stands where the depth of an export was too small: the name of a .NET type.
 fn is_type_name(text: &str) -> bool {
-    text.starts_with("System.") || text.starts_with("Microsoft.Exchange.") || text.starts_with("@{")
+    ["System.", "Microsoft.Exchange.Data.", "@{"].iter().any(|mark| text.starts_with(mark))
 }
 
 /// `smtp:*;1` without its scheme and cost.

@@ -3,8 +3,8 @@
 use super::fields::{Fields, bare};
 use crate::model::{
     imported::{
-        AcceptedDomain, ConnectorType, Forced, InboundRecord, OutboundRecord, PolicyMode, RuleRecord,
-        TransportRecord,
+        AcceptedDomain, ConnectorType, Forced, InboundRecord, OutboundRecord, PolicyMode,
+        RuleRecord, TransportRecord,
     },
     requirement::{Level, TlsVersion},
 };
@@ -218,7 +218,9 @@ pub(super) fn transport(fields: &Fields<'_>) -> TransportRecord {
 /// `1.00:00:00` or `12:00:00`, in seconds.
 fn span(text: &str) -> Option<u64> {
     let (days, clock) = match text.split_once('.') {
-        Some((days, clock)) if days.bytes().all(|b| b.is_ascii_digit()) => (days.parse::<u64>().ok()?, clock),
+        Some((days, clock)) if days.bytes().all(|b| b.is_ascii_digit()) => {
+            (days.parse::<u64>().ok()?, clock)
+        }
         _ => (0, text),
     };
     let mut parts = clock.split(':').map(|part| part.parse::<u64>().ok());

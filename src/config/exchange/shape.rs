@@ -57,7 +57,8 @@ pub(super) fn records(bytes: &[u8]) -> Result<Vec<Map<String, Value>>, String> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let value: Value = serde_json::from_str(&text).map_err(|error| format!("is no JSON: {error}"))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| format!("is no JSON: {error}"))?;
     let items = match value {
         Value::Array(items) => items,
         Value::Object(mut object) => match (kind(&object), wrapped(&mut object)) {

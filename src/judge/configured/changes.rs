@@ -123,7 +123,8 @@ fn compare(old: &[Facts], new: &[Facts], cmdlet: &str, findings: &mut Vec<Findin
             continue;
         }
         let told = |facts: Vec<&(&str, String)>| {
-            let told: Vec<String> = facts.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+            let told: Vec<String> =
+                facts.iter().map(|(key, value)| format!("{key}: {value}")).collect();
             told.join("; ")
         };
         let was = told(pairs.iter().map(|(old, _)| *old).collect());
@@ -145,7 +146,8 @@ fn changed(record: &Facts, was: String, is: String, cmdlet: &str) -> Finding {
         seen.push(')');
     }
     let subject = format!("connector {}", quoted(&record.name));
-    let mut finding = Finding::new(FindingId::ConnectorChanged, Severity::Warning, subject, seen, was);
+    let mut finding =
+        Finding::new(FindingId::ConnectorChanged, Severity::Warning, subject, seen, was);
     let operations: Vec<String> =
         ["New", "Set", "Remove"].iter().map(|verb| format!("{verb}-{cmdlet}")).collect();
     finding.advice = format!(

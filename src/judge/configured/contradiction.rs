@@ -35,8 +35,12 @@ pub fn contradictions(claims: &[ClaimReport]) -> Vec<Contradiction> {
             continue;
         };
         let (word, deed) = match (said.state, done.state) {
-            (State::Compliant, State::Violated) => ("the record does what was agreed", "the probes show that it is not done"),
-            (State::Violated, State::Compliant) => ("the record does not do what was agreed", "the probes show that it is done"),
+            (State::Compliant, State::Violated) => {
+                ("the record does what was agreed", "the probes show that it is not done")
+            }
+            (State::Violated, State::Compliant) => {
+                ("the record does not do what was agreed", "the probes show that it is done")
+            }
             (State::Compliant, State::Compliant)
             | (State::Violated, State::Violated)
             | (State::Unknown, _)

@@ -50,7 +50,10 @@ pub(super) fn look(import: &Imported, agreement: &Agreement<'_>, domain: &Domain
         if is_for && record.enabled == Some(false) && (is_named || at_work.is_empty()) {
             seen.findings.push(disabled(record, severity));
             idle = true;
-        } else if is_for && is_on_premises(import.platform, record) && (is_named || at_work.is_empty()) {
+        } else if is_for
+            && is_on_premises(import.platform, record)
+            && (is_named || at_work.is_empty())
+        {
             seen.findings.push(not_partner(record, severity));
             idle = true;
         } else if is_named && !at_work.is_empty() {
@@ -63,11 +66,15 @@ pub(super) fn look(import: &Imported, agreement: &Agreement<'_>, domain: &Domain
 }
 
 /// The rules that take mail from a domain: more than one where nothing says which.
-fn closest<'a>(platform: Platform, records: &'a [InboundRecord], domain: &Domain) -> Vec<&'a InboundRecord> {
+fn closest<'a>(
+    platform: Platform,
+    records: &'a [InboundRecord],
+    domain: &Domain,
+) -> Vec<&'a InboundRecord> {
     let rank = |record: &InboundRecord| {
         let fit = fit(record, domain)?;
-        let is_restricted =
-            record.restricted_to_certificate == Some(true) || record.restricted_to_addresses == Some(true);
+        let is_restricted = record.restricted_to_certificate == Some(true)
+            || record.restricted_to_addresses == Some(true);
         Some((is_restricted, fit))
     };
     let usable = |record: &&InboundRecord| {
@@ -88,9 +95,10 @@ fn is_on_premises(platform: Platform, record: &InboundRecord) -> bool {
 fn demand(platform: Platform, record: &InboundRecord, agreement: &Agreement<'_>, seen: &mut Seen) {
     let subject = subject(record);
     if platform == Platform::ExchangeOnline {
-        for (is_reported, name) in
-            [(record.enabled.is_some(), "Enabled"), (record.connector_type.is_some(), "ConnectorType")]
-        {
+        for (is_reported, name) in [
+            (record.enabled.is_some(), "Enabled"),
+            (record.connector_type.is_some(), "ConnectorType"),
+        ] {
             if !is_reported {
                 seen.incomplete(&subject, format!("{name} is not reported"));
             }
@@ -107,10 +115,16 @@ fn demand(platform: Platform, record: &InboundRecord, agreement: &Agreement<'_>,
             on(
                 platform,
                 || set_inbound(&record.name, "-RequireTls $true"),
-                || "Put `reject_plaintext_session` where this sender's restrictions are.".to_owned(),
+                || {
+                    "Put `reject_plaintext_session` where this sender's restrictions are."
+                        .to_owned()
+                },
             ),
         )),
-        None => seen.incomplete(&subject, word(platform, "RequireTls is not reported", "whether TLS is demanded is not reported")),
+        None => seen.incomplete(
+            &subject,
+            word(platform, "RequireTls is not reported", "whether TLS is demanded is not reported"),
+        ),
     }
     certificate(record, agreement, seen);
     match record.lowest {
@@ -118,7 +132,10 @@ fn demand(platform: Platform, record: &InboundRecord, agreement: &Agreement<'_>,
         Some(lowest) if lowest < agreement.requirement.min_version.version() => {
             let repair = on(
                 platform,
-                || "Exchange Online has no setting for it: it takes TLS 1.2 and 1.3. Agree on 1.2.".to_owned(),
+                || {
+                    "Exchange Online has no setting for it: it takes TLS 1.2 and 1.3. Agree on 1.2."
+                        .to_owned()
+                },
                 || "Set `smtpd_tls_mandatory_protocols`.".to_owned(),
             );
             seen.findings.push(finding(
@@ -135,7 +152,8 @@ fn demand(platform: Platform, record: &InboundRecord, agreement: &Agreement<'_>,
     let limited: Vec<&Domain> =
         agreement.ours.iter().filter(|ours| !record.accepted_domains.contains(ours)).collect();
     if let (false, Some(first)) = (record.accepted_domains.is_empty(), limited.first()) {
-        let detail = format!("AssociatedAcceptedDomains limits it: mail to {first} does not take it");
+        let detail =
+            format!("AssociatedAcceptedDomains limits it: mail to {first} does not take it");
         seen.incomplete(&subject, detail);
     }
 }
@@ -180,7 +198,10 @@ fn certificate(record: &InboundRecord, agreement: &Agreement<'_>, seen: &mut See
         )),
         // Hybrid connectors write issuer and subject in full.
         (Err(_), _) => {
-            seen.incomplete(&subject, format!("TlsSenderCertificateName `{name}` is no domain name"));
+            seen.incomplete(
+                &subject,
+                format!("TlsSenderCertificateName `{name}` is no domain name"),
+            );
         }
     }
     match record.restricted_to_certificate {
@@ -193,7 +214,9 @@ fn certificate(record: &InboundRecord, agreement: &Agreement<'_>, seen: &mut See
             "RestrictDomainsToCertificate $true",
             Some(set_inbound(&record.name, "-RestrictDomainsToCertificate $true")),
         )),
-        None if is_needed => seen.incomplete(&subject, "RestrictDomainsToCertificate is not reported"),
+        None if is_needed => {
+            seen.incomplete(&subject, "RestrictDomainsToCertificate is not reported")
+        }
         None => {}
     }
 }
@@ -208,14 +231,20 @@ fn shadowed(
     let taken: Vec<String> = at_work.iter().map(|record| quoted(&record.name)).collect();
     let catches_all = at_work.iter().any(|record| record.domains.contains(&DomainPattern::All));
     let what = if catches_all {
-        format!("{} is for all senders and is restricted to a certificate or addresses: it goes before", taken.join(" or "))
+        format!(
+            "{} is for all senders and is restricted to a certificate or addresses: it goes before",
+            taken.join(" or ")
+        )
     } else {
         format!("{} takes the mail from {domain}", taken.join(" or "))
     };
     let repair = if fit(record, domain).is_none() {
         set_inbound(&record.name, &format!("-SenderDomains @{{Add='smtp:{domain};1'}}"))
     } else {
-        format!("`Get-InboundConnector {} | Format-List`.", taken.first().map_or("", String::as_str))
+        format!(
+            "`Get-InboundConnector {} | Format-List`.",
+            taken.first().map_or("", String::as_str)
+        )
     };
     seen.findings.push(finding(
         FindingId::ConnectorShadowed,
@@ -228,18 +257,30 @@ fn shadowed(
 }
 
 fn missing(platform: Platform, records: &[InboundRecord], domain: &Domain, seen: &mut Seen) {
-    let near = records.iter().find(|record| record.domains.iter().any(|pattern| pattern.is_below(domain)));
+    let near =
+        records.iter().find(|record| record.domains.iter().any(|pattern| pattern.is_below(domain)));
     let (what, repair) = match near {
         Some(record) => (
-            format!("{} is for *.{domain}, which is not said to be for {domain} itself", quoted(&record.name)),
+            format!(
+                "{} is for *.{domain}, which is not said to be for {domain} itself",
+                quoted(&record.name)
+            ),
             set_inbound(&record.name, &format!("-SenderDomains @{{Add='smtp:{domain};1'}}")),
         ),
         None => (
             "no record is for it".to_owned(),
-            format!("`New-InboundConnector -Name NAME -ConnectorType Partner -SenderDomains {domain} -RequireTls $true`."),
+            format!(
+                "`New-InboundConnector -Name NAME -ConnectorType Partner -SenderDomains {domain} -RequireTls $true`."
+            ),
         ),
     };
-    let repair = on(platform, || repair, || "Write the sender's domain into a table of `check_sender_access` that ends in `reject_plaintext_session`.".to_owned());
+    let repair = on(
+        platform,
+        || repair,
+        || {
+            "Write the sender's domain into a table of `check_sender_access` that ends in `reject_plaintext_session`.".to_owned()
+        },
+    );
     seen.findings.push(finding(
         FindingId::ConnectorMissing,
         Severity::Violation,
@@ -282,7 +323,14 @@ fn said(record: &InboundRecord) -> String {
 fn disabled(record: &InboundRecord, severity: Severity) -> Finding {
     let repair = Some(set_inbound(&record.name, "-Enabled $true"));
     let subject = subject(record);
-    finding(FindingId::ConnectorDisabled, severity, &subject, "Enabled $false", "Enabled $true", repair)
+    finding(
+        FindingId::ConnectorDisabled,
+        severity,
+        &subject,
+        "Enabled $false",
+        "Enabled $true",
+        repair,
+    )
 }
 
 fn not_partner(record: &InboundRecord, severity: Severity) -> Finding {

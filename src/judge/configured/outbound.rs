@@ -18,7 +18,7 @@ use crate::wire::name::{Domain, Host};
 /// One of the partner's domains.
 pub(super) fn look(import: &Imported, agreement: &Agreement<'_>, domain: &Domain, seen: &mut Seen) {
     let ways = route::ways(import, domain);
-    let before = seen.findings.len();
+    let (before, open) = (seen.findings.len(), seen.obstacles.len());
     let at_work: Vec<&OutboundRecord> = match &ways.route {
         Route::One(record) => vec![*record],
         Route::Several(records) => records.clone(),
@@ -29,23 +29,25 @@ pub(super) fn look(import: &Imported, agreement: &Agreement<'_>, domain: &Domain
         seen.rules.push(format!("connector {}: {}", quoted(&record.name), record.said));
     }
     match &ways.route {
-        Route::None => {}
-        Route::One(_) => {}
+        Route::None | Route::One(_) => {}
         Route::Rule(rule) => by_rule(rule, agreement, domain, seen),
         Route::Lost(rule, name) => seen.incomplete(
             name,
-            format!("the mail flow rule {} sends mail to it, and no record of it was imported", quoted(&rule.name)),
+            format!(
+                "the mail flow rule {} sends mail to it, and no record of it was imported",
+                quoted(&rule.name)
+            ),
         ),
         Route::Several(records) => ambiguous(records, domain, weighs(&seen.findings, before), seen),
     }
     let has_way = !matches!(ways.route, Route::None | Route::Lost(..));
     let meets = has_way && weighs(&seen.findings, before) != Severity::Violation;
     others(import, agreement, domain, &at_work, meets, seen);
-    if !has_way && seen.findings.len() == before && seen.obstacles.is_empty() {
-        missing(import, domain, seen);
-    }
     for rule in ways.sometimes {
         sometimes(import, rule, agreement, domain, seen);
+    }
+    if !has_way && (seen.findings.len(), seen.obstacles.len()) == (before, open) {
+        missing(import, domain, seen);
     }
 }
 
@@ -72,7 +74,9 @@ fn demand(import: &Imported, record: &OutboundRecord, agreement: &Agreement<'_>,
             )),
             None => seen.incomplete(&subject, "ConnectorType is not reported"),
         }
-        for (value, name) in [(record.enabled, "Enabled"), (record.rule_scoped, "IsTransportRuleScoped")] {
+        for (value, name) in
+            [(record.enabled, "Enabled"), (record.rule_scoped, "IsTransportRuleScoped")]
+        {
             if value.is_none() {
                 seen.incomplete(&subject, format!("{name} is not reported"));
             }
@@ -90,10 +94,14 @@ fn demand(import: &Imported, record: &OutboundRecord, agreement: &Agreement<'_>,
         Some(lowest) if lowest < requirement.min_version.version() => {
             let repair = on(
                 import.platform,
-                || "Exchange Online has no setting for it: it sends over TLS 1.2 and 1.3. Agree on 1.2.".to_owned(),
+                || {
+                    "Exchange Online has no setting for it: it sends over TLS 1.2 and 1.3. Agree on 1.2.".to_owned()
+                },
                 || {
                     let version = requirement.min_version.version();
-                    format!("Add `protocols=>={version}` to its entry in `smtp_tls_policy_maps`, or `smtp_tls_mandatory_protocols = >={version}` to main.cf.")
+                    format!(
+                        "Add `protocols=>={version}` to its entry in `smtp_tls_policy_maps`, or `smtp_tls_mandatory_protocols = >={version}` to main.cf."
+                    )
                 },
             );
             seen.findings.push(finding(
@@ -132,7 +140,9 @@ fn level(platform: Platform, record: &OutboundRecord, requirement: &Requirement,
         Level::Name => forced == Forced::At(Level::Name),
         Level::Pinned => {
             let agreed = |pin| requirement.pins.contains(pin);
-            forced == Forced::At(Level::Pinned) && !record.pins.is_empty() && record.pins.iter().all(agreed)
+            forced == Forced::At(Level::Pinned)
+                && !record.pins.is_empty()
+                && record.pins.iter().all(agreed)
         }
         Level::Dane => is_dane,
         // No platform demands a policy; a connector that honours one demands it where it is published.
@@ -150,8 +160,13 @@ fn level(platform: Platform, record: &OutboundRecord, requirement: &Requirement,
     }
     match (record.names.as_slice(), requirement.names.as_slice()) {
         ([], []) if platform == Platform::Postfix => {}
-        ([], []) => seen.incomplete(&subject, "DomainValidation without a TlsDomain: what it compares with is not known"),
-        ([], _) => weaker(seen, format!("{}: any name the MX record leads to will do", record.said)),
+        ([], []) => seen.incomplete(
+            &subject,
+            "DomainValidation without a TlsDomain: what it compares with is not known",
+        ),
+        ([], _) => {
+            weaker(seen, format!("{}: any name the MX record leads to will do", record.said))
+        }
         (said, []) => seen.incomplete(
             &subject,
             format!("the agreement has no `names` to compare {} with", listed(said)),
@@ -169,7 +184,8 @@ fn policies(record: &OutboundRecord, requirement: &Requirement, seen: &mut Seen)
     for (name, mode, is_agreed) in modes {
         if mode == Some(PolicyMode::None) {
             let severity = if is_agreed { Severity::Violation } else { Severity::Warning };
-            let wanted = if is_agreed && name == "SmtpDaneMode" { "Mandatory" } else { "Opportunistic" };
+            let wanted =
+                if is_agreed && name == "SmtpDaneMode" { "Mandatory" } else { "Opportunistic" };
             seen.findings.push(finding(
                 FindingId::ConnectorPolicyOff,
                 severity,
@@ -184,7 +200,8 @@ fn policies(record: &OutboundRecord, requirement: &Requirement, seen: &mut Seen)
 
 /// A mail flow rule that demands TLS and nothing of the certificate.
 fn by_rule(rule: &RuleRecord, agreement: &Agreement<'_>, domain: &Domain, seen: &mut Seen) {
-    let said = format!("the mail flow rule {} demands TLS, with any certificate", quoted(&rule.name));
+    let said =
+        format!("the mail flow rule {} demands TLS, with any certificate", quoted(&rule.name));
     seen.rules.push(said.clone());
     if agreement.requirement.level != Level::Encrypt {
         let repair = format!(
@@ -195,14 +212,20 @@ fn by_rule(rule: &RuleRecord, agreement: &Agreement<'_>, domain: &Domain, seen: 
         let expected = expected(agreement.requirement);
         let subject = domain.as_str();
         seen.findings.push(finding(
-            FindingId::ConnectorWeaker, Severity::Violation, subject, said, expected, Some(repair),
+            FindingId::ConnectorWeaker,
+            Severity::Violation,
+            subject,
+            said,
+            expected,
+            Some(repair),
         ));
     }
 }
 
 fn ambiguous(records: &[&OutboundRecord], domain: &Domain, worst: Severity, seen: &mut Seen) {
     let names: Vec<String> = records.iter().map(|record| quoted(&record.name)).collect();
-    let severity = if worst == Severity::Violation { Severity::Violation } else { Severity::Warning };
+    let severity =
+        if worst == Severity::Violation { Severity::Violation } else { Severity::Warning };
     let spare = records.last().map(|record| {
         let name = quoted(&record.name);
         format!("`Set-OutboundConnector -Identity {name} -RecipientDomains @{{Remove='{domain}'}}`, or on the other one.")
@@ -242,7 +265,10 @@ fn others(
             seen.findings.push(test_mode(record, severity));
         }
         if record.rule_scoped == Some(true) && import.rules.is_none() {
-            seen.incomplete(&subject, "only mail flow rules send mail to it, and they were not imported");
+            seen.incomplete(
+                &subject,
+                "only mail flow rules send mail to it, and they were not imported",
+            );
             seen.findings.push(rule_scoped(record, Severity::Warning));
         } else if record.rule_scoped == Some(true) && !is_reached(import, record, domain) {
             seen.findings.push(rule_scoped(record, severity));
@@ -307,10 +333,14 @@ fn sometimes(
 }
 
 fn missing(import: &Imported, domain: &Domain, seen: &mut Seen) {
-    let near = |record: &&OutboundRecord| record.domains.iter().any(|pattern| pattern.is_below(domain));
+    let near =
+        |record: &&OutboundRecord| record.domains.iter().any(|pattern| pattern.is_below(domain));
     let near = import.outbound.iter().flatten().find(near);
     let what = match near {
-        Some(record) => format!("{} is for *.{domain}, which is not said to be for {domain} itself", quoted(&record.name)),
+        Some(record) => format!(
+            "{} is for *.{domain}, which is not said to be for {domain} itself",
+            quoted(&record.name)
+        ),
         None => "no record is for it".to_owned(),
     };
     let name = near.map_or("NAME", |record| record.name.as_str());
@@ -318,7 +348,9 @@ fn missing(import: &Imported, domain: &Domain, seen: &mut Seen) {
         import.platform,
         || match near {
             Some(_) => set_outbound(name, &format!("-RecipientDomains @{{Add='{domain}'}}")),
-            None => format!("`New-OutboundConnector -Name NAME -ConnectorType Partner -RecipientDomains {domain} -TlsSettings …`."),
+            None => format!(
+                "`New-OutboundConnector -Name NAME -ConnectorType Partner -RecipientDomains {domain} -TlsSettings …`."
+            ),
         },
         || format!("Add a line for `{domain}` to the table of `smtp_tls_policy_maps`."),
     );
@@ -355,7 +387,8 @@ pub(super) fn look_around(import: &Imported, agreement: &Agreement<'_>, seen: &m
             "mail to partners takes the partner's connector",
             Some(set_outbound(&record.name, "-RouteAllMessagesViaOnPremises $false")),
         ));
-        let detail = "all mail leaves through our own servers; what they demand is not in these records";
+        let detail =
+            "all mail leaves through our own servers; what they demand is not in these records";
         seen.incomplete(&subject(record), detail);
     }
     for record in at_work {
@@ -365,18 +398,26 @@ pub(super) fn look_around(import: &Imported, agreement: &Agreement<'_>, seen: &m
 
 /// Mail that goes elsewhere than where the partner is looked at.
 fn elsewhere(record: &OutboundRecord, targets: &[MailTarget], seen: &mut Seen) {
-    let uses_hosts = record.uses_mx == Some(false) || record.uses_mx.is_none() && !record.smart_hosts.is_empty();
-    let hosts: Vec<&str> = record.smart_hosts.iter().map(String::as_str).filter(|_| uses_hosts).collect();
+    let uses_hosts =
+        record.uses_mx == Some(false) || record.uses_mx.is_none() && !record.smart_hosts.is_empty();
+    let hosts: Vec<&str> =
+        record.smart_hosts.iter().map(String::as_str).filter(|_| uses_hosts).collect();
     let is_target = |name: &str| {
         name.parse::<Host>().is_ok_and(|name| {
-            targets.iter().any(|target| matches!(target, MailTarget::Host { host, .. } if *host == name))
+            targets
+                .iter()
+                .any(|target| matches!(target, MailTarget::Host { host, .. } if *host == name))
         })
     };
     let strange: Vec<&str> = hosts.iter().copied().filter(|name| !is_target(name)).collect();
     if !strange.is_empty() {
         // A target cannot be an address, so one can only be told.
         let is_name = |host: &&&str| host.parse::<Host>().is_ok();
-        let severity = if strange.iter().any(|host| is_name(&host)) { Severity::Warning } else { Severity::Info };
+        let severity = if strange.iter().any(|host| is_name(&host)) {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
         seen.findings.push(finding(
             FindingId::ConnectorRerouted,
             severity,
@@ -405,13 +446,27 @@ fn subject(record: &OutboundRecord) -> String {
 fn disabled(record: &OutboundRecord, severity: Severity) -> Finding {
     let repair = Some(set_outbound(&record.name, "-Enabled $true"));
     let subject = subject(record);
-    finding(FindingId::ConnectorDisabled, severity, &subject, "Enabled $false", "Enabled $true", repair)
+    finding(
+        FindingId::ConnectorDisabled,
+        severity,
+        &subject,
+        "Enabled $false",
+        "Enabled $true",
+        repair,
+    )
 }
 
 fn test_mode(record: &OutboundRecord, severity: Severity) -> Finding {
     let repair = Some(set_outbound(&record.name, "-TestMode $false"));
     let subject = subject(record);
-    finding(FindingId::ConnectorTestMode, severity, &subject, "TestMode $true", "TestMode $false", repair)
+    finding(
+        FindingId::ConnectorTestMode,
+        severity,
+        &subject,
+        "TestMode $true",
+        "TestMode $false",
+        repair,
+    )
 }
 
 fn rule_scoped(record: &OutboundRecord, severity: Severity) -> Finding {
@@ -437,7 +492,8 @@ fn parameters(requirement: &Requirement) -> String {
         Level::Encrypt | Level::Pinned | Level::MtaSts => "-TlsSettings EncryptionOnly".to_owned(),
         Level::Ca => "-TlsSettings CertificateValidation".to_owned(),
         Level::Name => {
-            let name = requirement.names.first().map_or_else(|| "NAME".to_owned(), ToString::to_string);
+            let name =
+                requirement.names.first().map_or_else(|| "NAME".to_owned(), ToString::to_string);
             format!("-TlsSettings DomainValidation -TlsDomain '{name}'")
         }
         Level::Dane => "-SmtpDaneMode Mandatory".to_owned(),
@@ -446,7 +502,9 @@ fn parameters(requirement: &Requirement) -> String {
 
 fn repair(record: &OutboundRecord, requirement: &Requirement) -> String {
     match requirement.level {
-        Level::Pinned => "Exchange Online cannot pin a certificate: agree on level name.".to_owned(),
+        Level::Pinned => {
+            "Exchange Online cannot pin a certificate: agree on level name.".to_owned()
+        }
         Level::Ca | Level::Dane | Level::Encrypt | Level::MtaSts | Level::Name => {
             set_outbound(&record.name, &parameters(requirement))
         }
@@ -456,7 +514,10 @@ fn repair(record: &OutboundRecord, requirement: &Requirement) -> String {
 /// The same for a table of Postfix.
 fn entry(requirement: &Requirement) -> String {
     let value = match requirement.level {
-        Level::Ca => return "Postfix has no level between encrypt and verify: agree on level name.".to_owned(),
+        Level::Ca => {
+            return "Postfix has no level between encrypt and verify: agree on level name."
+                .to_owned();
+        }
         Level::Encrypt => "encrypt".to_owned(),
         Level::Name => {
             let names: Vec<String> = requirement
@@ -464,11 +525,17 @@ fn entry(requirement: &Requirement) -> String {
                 .iter()
                 .map(|name| name.to_string().trim_start_matches('*').to_owned())
                 .collect();
-            if names.is_empty() { "verify".to_owned() } else { format!("secure match={}", names.join(":")) }
+            if names.is_empty() {
+                "verify".to_owned()
+            } else {
+                format!("secure match={}", names.join(":"))
+            }
         }
         Level::Pinned => "fingerprint match=…".to_owned(),
         Level::Dane => "dane-only".to_owned(),
-        Level::MtaSts => return "Postfix needs a policy service, such as postfix-mta-sts-resolver.".to_owned(),
+        Level::MtaSts => {
+            return "Postfix needs a policy service, such as postfix-mta-sts-resolver.".to_owned();
+        }
     };
     format!("Write `{value}` for the domain in the table of `smtp_tls_policy_maps`.")
 }

@@ -39,19 +39,26 @@ pub(super) fn ways<'a>(import: &'a Imported, domain: &Domain) -> Ways<'a> {
     let mut rules: Vec<&RuleRecord> =
         import.rules.iter().flatten().filter(|rule| concerns(rule, domain)).collect();
     rules.sort_by_key(|rule| rule.priority.unwrap_or(i64::MAX));
-    let sometimes =
-        rules.iter().copied().filter(|rule| !is_certain(rule) && rule.routes_to.is_some()).collect();
+    let sometimes = rules
+        .iter()
+        .copied()
+        .filter(|rule| !is_certain(rule) && rule.routes_to.is_some())
+        .collect();
     let certain = |rule: &&&RuleRecord| is_certain(rule);
-    let routed = rules.iter().filter(certain).find_map(|rule| Some((*rule, rule.routes_to.as_deref()?)));
+    let routed =
+        rules.iter().filter(certain).find_map(|rule| Some((*rule, rule.routes_to.as_deref()?)));
     let route = match routed {
         Some((rule, name)) => match records.iter().find(|record| is_called(record, name)) {
             Some(record) => Route::One(record),
             None => Route::Lost(rule, name),
         },
-        None => match (closest(records, domain), rules.iter().filter(certain).find(|r| demands_tls(r))) {
-            (Route::None, Some(rule)) => Route::Rule(rule),
-            (route, _) => route,
-        },
+        None => {
+            match (closest(records, domain), rules.iter().filter(certain).find(|r| demands_tls(r)))
+            {
+                (Route::None, Some(rule)) => Route::Rule(rule),
+                (route, _) => route,
+            }
+        }
     };
     Ways { route, sometimes }
 }
@@ -106,5 +113,7 @@ pub(super) fn fit(record: &OutboundRecord, domain: &Domain) -> Option<Fit> {
 /// Whether mail comes to it without a rule. What is not reported does not keep it from work here; it is told where
 /// the record is judged.
 pub(super) fn is_at_work(record: &OutboundRecord) -> bool {
-    record.enabled != Some(false) && record.rule_scoped != Some(true) && record.test_mode != Some(true)
+    record.enabled != Some(false)
+        && record.rule_scoped != Some(true)
+        && record.test_mode != Some(true)
 }

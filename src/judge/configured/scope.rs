@@ -30,7 +30,10 @@ pub fn scope(
         match sole(import, domain) {
             Err(why) => return Scope::NotCovered(why),
             Ok(record) if own.is_some_and(|own| own != record) => {
-                let what = format!("the partners' domains lie under different connectors, {domain} under {}", quoted(&record.name));
+                let what = format!(
+                    "the partners' domains lie under different connectors, {domain} under {}",
+                    quoted(&record.name)
+                );
                 return Scope::NotCovered(what);
             }
             Ok(record) => own = Some(record),
@@ -69,8 +72,12 @@ fn sole<'a>(import: &'a Imported, domain: &Domain) -> Result<&'a OutboundRecord,
         }
         Route::One(record) => Ok(record),
         Route::None => Err(format!("no imported connector is for {domain}")),
-        Route::Rule(rule) => Err(format!("a mail flow rule alone, {}, is for {domain}", quoted(&rule.name))),
-        Route::Lost(_, name) => Err(format!("mail for {domain} goes to {}, which was not imported", quoted(name))),
+        Route::Rule(rule) => {
+            Err(format!("a mail flow rule alone, {}, is for {domain}", quoted(&rule.name)))
+        }
+        Route::Lost(_, name) => {
+            Err(format!("mail for {domain} goes to {}, which was not imported", quoted(name)))
+        }
         Route::Several(_) => Err(format!("several imported connectors are for {domain} equally")),
     }
 }
@@ -78,7 +85,8 @@ fn sole<'a>(import: &'a Imported, domain: &Domain) -> Result<&'a OutboundRecord,
 /// What makes a record no clone of another; none where the two do the same.
 fn difference(own: &OutboundRecord, other: &OutboundRecord) -> Option<&'static str> {
     // With a name of its own each clone asks for the name of its canaries.
-    let same_names = own.forced == Some(Forced::At(Level::Name)) && own.names.is_empty() == other.names.is_empty()
+    let same_names = own.forced == Some(Forced::At(Level::Name))
+        && own.names.is_empty() == other.names.is_empty()
         || own.names == other.names;
     let facts = [
         (own.connector_type == other.connector_type, "its type"),
