@@ -129,6 +129,7 @@ fn works(args: &VerifyArgs, config: &Config) -> Result<Vec<Work>, Failure> {
         inbound: &config.inbound,
         partners: &partners,
         not_yet: &config.not_yet,
+        imported: &config.imported,
     };
     let works = matrix::works(agreements, &args.claims);
     if works.is_empty() {

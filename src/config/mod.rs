@@ -13,7 +13,9 @@ mod agree;
 mod canary;
 mod connector;
 mod error;
+pub mod exchange;
 mod files;
+pub mod import;
 mod partner;
 mod running;
 mod section;
@@ -40,7 +42,9 @@ use crate::model::{
 use connector::Rule;
 use files::Files;
 use section::Section;
-use settings::{ClaimTimes, Dns, Http, Ports, Record, ReplyRule, Rounds, TlsRoots};
+use settings::{
+    ClaimTimes, Dns, Http, ImportedRecords, Ports, Record, ReplyRule, Rounds, TlsRoots,
+};
 use std::{
     collections::BTreeMap,
     fs,
@@ -85,6 +89,8 @@ pub struct Config {
     pub limits: Limits,
     /// Replies the operator has explained.
     pub replies: Vec<ReplyRule>,
+    /// What our mail systems say of their own connectors.
+    pub imported: ImportedRecords,
     /// Outbound connectors whose submission is not in this version, with what it is: their
     /// `sender-enforces` is unknown, not absent.
     pub not_yet: BTreeMap<String, String>,
@@ -110,8 +116,13 @@ impl Config {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let told = Told::new(path, &text);
         let files = Files::of(path, credentials());
-        let config = parse(&told, &text, &files);
+        let mut config = parse(&told, &text, &files);
         files.check(&told);
+        if let Some(config) = &mut config {
+            // What could not be read was told by now.
+            let read = config.imported.files.iter().filter_map(|path| files::records(path));
+            config.imported.records = read.collect();
+        }
         Ok(loaded(path, told, config)?)
     }
 
@@ -151,6 +162,9 @@ impl Config {
         let mut claims = Vec::new();
         let mut claim = |direction, statement| claims.push(Claim { direction, statement });
         if let Some(connector) = partner.outbound.as_deref().and_then(|name| self.outbound(name)) {
+            if self.imported.speaks_of(Direction::Outbound, &connector.name) {
+                claim(Direction::Outbound, Statement::Configured);
+            }
             claim(Direction::Outbound, Statement::ReceiverOffers);
             if partner.receiver_enforces.is_some() {
                 claim(Direction::Outbound, Statement::ReceiverEnforces);
@@ -164,6 +178,9 @@ impl Config {
             }
         }
         if let Some(connector) = partner.inbound.as_deref().and_then(|name| self.inbound(name)) {
+            if self.imported.speaks_of(Direction::Inbound, &connector.name) {
+                claim(Direction::Inbound, Statement::Configured);
+            }
             claim(Direction::Inbound, Statement::ReceiverOffers);
             if connector.probe.is_some() {
                 claim(Direction::Inbound, Statement::ReceiverEnforces);
@@ -239,6 +256,7 @@ fn parse(told: &Told<'_>, text: &str, files: &Files) -> Option<Config> {
         http: running::http(&root.section("http"), files),
         limits: running::limits(&root.section("limits"), &rounds),
         replies: root.sections("reply").iter().filter_map(running::reply).collect(),
+        imported: running::imported(&root.section("imported"), files),
         rounds,
     };
     let canaries = canaries.into_iter().filter_map(|read| read.canary).collect();
@@ -258,6 +276,7 @@ struct Settings {
     http: Http,
     limits: Limits,
     replies: Vec<ReplyRule>,
+    imported: ImportedRecords,
 }
 
 impl Settings {
@@ -296,6 +315,7 @@ impl Settings {
             http: self.http,
             limits: self.limits,
             replies: self.replies,
+            imported: self.imported,
             not_yet,
         }
     }

@@ -5,8 +5,8 @@ use super::{
     files::{FileKind, Files},
     section::{Section, Zero},
     settings::{
-        Beacon, ClaimTimes, Dns, Dnssec, Exposure, Http, Ports, ProbeTargets, Reachable, Record,
-        ReplyRule, RootSource, Rounds, Times, TlsRoots,
+        Beacon, ClaimTimes, Dns, Dnssec, Exposure, Http, ImportedRecords, Ports, ProbeTargets,
+        Reachable, Record, ReplyRule, RootSource, Rounds, Times, TlsRoots,
     },
     span::written,
     words::{host_target, socket, values},
@@ -69,6 +69,15 @@ pub(super) fn ports(section: &Section<'_>) -> Ports {
         section.warn("https_port", what, "only a lab changes it");
     }
     Ports { smtp, https }
+}
+
+pub(super) fn imported(section: &Section<'_>, files: &Files) -> ImportedRecords {
+    let without = section.list::<String>("without", "such as to-banks");
+    ImportedRecords {
+        files: files.files(section, "records", FileKind::Records),
+        without: values(without),
+        records: Vec::new(),
+    }
 }
 
 pub(super) fn claims(section: &Section<'_>) -> ClaimTimes {

@@ -8,7 +8,7 @@
 //! Invariant: a standing is only ever made by [`change`]; every change of a state is one event and one line in the log.
 
 use super::{
-    matrix::Work,
+    matrix::{Proof, Said, Work},
     round::Proved,
     schedule::{self, Arrival},
 };
@@ -16,10 +16,13 @@ use crate::config::{
     Config,
     settings::{ClaimTimes, Times},
 };
-use crate::judge::change::{self, Again, Next, Rules};
+use crate::judge::{
+    change::{self, Again, Next, Rules},
+    configured,
+};
 use crate::model::{
     canary::Canary,
-    claim::Claim,
+    claim::{Claim, Direction},
     connector::OutboundConnector,
     event::{Event, Happening},
     standing::{Look, Standing},
@@ -322,6 +325,17 @@ pub fn basis(work: &Work, config: &Config) -> String {
             canary.domains.iter().any(|domain| canaries.values().any(|one| one == domain))
         };
         terms.extend(config.canaries.iter().filter(ours).map(|canary| format!("{canary:?}")));
+        let import = configured::import_of(
+            &config.imported.records,
+            Direction::Outbound,
+            &connector.name,
+        );
+        terms += &format!("{import:?}");
+    }
+    if let Proof::Configured(said) = &work.proof {
+        let Said { direction, connector, .. } = said.as_ref();
+        let import = configured::import_of(&config.imported.records, *direction, connector);
+        terms += &format!("{import:?}");
     }
     hex(&Sha256::digest(terms))
 }

@@ -355,6 +355,11 @@ impl Canaries {
         let _ = self.writer.await;
     }
 
+    /// Accepts nobody any more, and ends every session; what was seen is written down as it comes.
+    pub async fn close(&self) {
+        self.server.close().await;
+    }
+
     /// The canary of a recipient domain.
     pub fn stand(&self, domain: &Domain) -> Option<&Stand> {
         self.stands.iter().find(|stand| stand.domain == *domain)

@@ -31,6 +31,7 @@ use crate::model::{
     partner::Partner,
     signal::Signal,
 };
+use crate::tell::web::Asked;
 use askers::Askers;
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -106,8 +107,10 @@ enum Done {
 
 /// What comes in from outside.
 pub struct Inlets {
-    /// Orders.
+    /// Orders of commands.
     pub asks: mpsc::Receiver<Ask>,
+    /// Orders that came over HTTP.
+    pub web: mpsc::Receiver<Asked>,
     /// New means, once a configuration was read again.
     pub reloads: mpsc::Receiver<Arc<Means>>,
     /// The end.
@@ -158,6 +161,7 @@ impl Rota {
                 Some(late) = self.late.1.recv() => self.arrived_late(late),
                 Some(means) = inlets.reloads.recv() => self.reload(means),
                 Some(ask) = inlets.asks.recv() => self.obey(ask),
+                Some(asked) = inlets.web.recv() => self.probe(asked),
                 () = sleep_until(wake) => {}
             }
             // Whatever else has ended meanwhile.

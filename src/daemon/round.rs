@@ -85,7 +85,8 @@ pub struct Body {
 }
 
 impl Body {
-    fn of(evidence: &impl Serialize) -> Self {
+    /// The body of evidence.
+    pub fn of(evidence: &impl Serialize) -> Self {
         // Plain values always serialise; an empty body would show that they did not.
         let json = serde_json::to_vec(evidence).unwrap_or_default();
         Self { digest: format!("sha256:{}", hex(&Sha256::digest(&json))), json }

@@ -5,13 +5,14 @@
 use super::{
     ledger::LedgerError,
     look::Standard,
-    matrix::{Enforce, Proof, Work},
+    matrix::{Enforce, Proof, Said, Work},
     means::Means,
-    round::{self, Patience, Proved, sender::Round},
+    round::{self, Body, Patience, Proved, sender::Round},
 };
+use crate::judge::configured::{self, Agreement};
 use crate::model::{
-    claim::Claim,
-    connector::CertificateFiles,
+    claim::{Claim, Direction},
+    connector::{CertificateFiles, OutboundConnector},
     delivery::Scope,
     judgement::{Judgement, Remarks},
     obstacle::{Obstacle, ObstacleId},
@@ -24,6 +25,7 @@ use crate::observe::{
     identity::{ClientIdentity, ClientIdentityError},
     letter::Letterhead,
 };
+use crate::wire::name::Domain;
 use jiff::Timestamp;
 use std::{collections::HashMap, sync::Arc};
 use tokio::task::JoinSet;
@@ -78,6 +80,12 @@ pub fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerRe
         if claims.is_empty() {
             continue;
         }
+        for contradiction in configured::contradictions(&claims) {
+            let of_claim = |report: &&mut ClaimReport| report.claim == contradiction.claim;
+            if let Some(report) = claims.iter_mut().find(of_claim) {
+                report.findings.push(contradiction.finding);
+            }
+        }
         let order: Vec<Claim> = Claim::all().collect();
         claims.sort_by_key(|report| order.iter().position(|claim| *claim == report.claim));
         let state = State::worst(claims.iter().map(|claim| claim.state));
@@ -98,6 +106,7 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Prov
 pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> Proved {
     let claim = first_claim(work);
     match &work.proof {
+        Proof::Configured(said) => configured(means, claim, said),
         Proof::NotTestable { why, .. } => nothing(work, ObstacleId::NotTestable, why),
         Proof::ReceiverEnforces(enforce) => match plan(means, enforce) {
             Ok(plan) => {
@@ -128,8 +137,8 @@ pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> 
             match (connector, canaries, means.post(proved_on)) {
                 (Some(connector), Some(canaries), Some(post)) => {
                     let requirement = &connector.requirement;
-                    // Nothing is imported yet: whether partner and canaries lie under one rule is assumed.
-                    let begun = Round::begin(canaries, requirement, Scope::Assumed, post).await;
+                    let scope = scope(means, work, connector, canaries);
+                    let begun = Round::begin(canaries, requirement, scope, post).await;
                     let evidence = match begun {
                         Ok(round) => round.run(patience).await,
                         Err(error) => Err(error),
@@ -143,6 +152,43 @@ pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> 
             }
         }
     }
+}
+
+/// The imported connector against the agreement.
+fn configured(means: &Means, claim: Claim, said: &Said) -> Proved {
+    let records = &means.config.imported.records;
+    let agreement = Agreement {
+        direction: said.direction,
+        connector: &said.connector,
+        requirement: &said.requirement,
+        client_names: &said.client_names,
+        domains: &said.domains,
+        targets: &said.targets,
+        ours: &means.config.organisation.domains,
+    };
+    let max_age = means.config.claims.configured.max_age;
+    let standard = configured::Standard { now: means.clock().now(), max_age };
+    let judgement = configured::judge(records, &agreement, &standard);
+    let import = configured::import_of(records, said.direction, &said.connector);
+    let body = import.map(|import| Body::of(&import)).unwrap_or_default();
+    let report = ClaimReport::new(claim, said.requirement.clone(), &judgement, body.digest);
+    Proved { report, evidence: body.json, spent: Vec::new() }
+}
+
+/// Whether partners and canaries lie under one imported connector; without records that is assumed.
+fn scope(
+    means: &Means,
+    work: &Work,
+    connector: &OutboundConnector,
+    canaries: &OutboundConnector,
+) -> Scope {
+    let imported = &means.config.imported;
+    if !imported.speaks_of(Direction::Outbound, &connector.name) {
+        return Scope::Assumed;
+    }
+    let partners = work.claims.iter().filter_map(|(name, _)| means.config.partner(name));
+    let domains: Vec<Domain> = partners.flat_map(|partner| partner.domains.clone()).collect();
+    configured::scope(&imported.records, connector, canaries, &domains)
 }
 
 /// Why a work must not be proved now.

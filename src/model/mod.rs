@@ -16,6 +16,7 @@ pub mod event;
 pub mod evidence;
 pub mod explain;
 pub mod finding;
+pub mod imported;
 pub mod judgement;
 pub mod limits;
 pub mod obstacle;

@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod enforces;
 mod fuzz;
+mod import;
 mod peers;
 mod submit;
 mod world;

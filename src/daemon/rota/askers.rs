@@ -8,7 +8,6 @@ use crate::model::{
     obstacle::ObstacleId,
     report::{ClaimReport, PartnerReport},
 };
-use crate::tell::web::Asked;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::{sync::oneshot, time::Instant};
@@ -23,8 +22,6 @@ pub enum Ask {
         /// Where the reports go; or why there are none.
         reply: oneshot::Sender<Result<Vec<PartnerReport>, String>>,
     },
-    /// What came over HTTP.
-    Web(Asked),
 }
 
 /// Which claims to prove now.

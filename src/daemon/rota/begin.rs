@@ -91,7 +91,6 @@ impl Rota {
                 }
                 Err(why) => drop(reply.send(Err(why))),
             },
-            Ask::Web(asked) => self.probe(asked),
         }
     }
 
@@ -116,7 +115,7 @@ impl Rota {
     }
 
     /// One look for whoever asks over HTTP. It changes nothing in the books.
-    fn probe(&mut self, asked: Asked) {
+    pub(super) fn probe(&mut self, asked: Asked) {
         let Asked { order, reach, within, reply } = asked;
         let crate::model::order::Order::Probe { target, requirement } = order else {
             let _ = reply.send(Answer::Refused("only a probe can be asked for here".to_owned()));

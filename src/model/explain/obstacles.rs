@@ -230,6 +230,18 @@ pub(in crate::model) fn obstacle(id: ObstacleId) -> &'static Explanation {
                      probe's address.",
             reference: "RFC 5321 §3.8",
         },
+        ObstacleId::RecordIncomplete => &Explanation {
+            title: "the imported records do not tell",
+            meaning: "What the claim hangs on is not in the imported connector records: an export \
+                      that was not made, a property that was not reported, or a condition that \
+                      records alone cannot settle.",
+            why: "A property that is absent is neither on nor off. Until the record says it, \
+                  nothing is proved about what the connector was told to do.",
+            advice: "Run the commands that `mxwarden import exchange --help` prints, whole, and \
+                     import all of their files at once. Where a mail flow rule decides, check its \
+                     conditions by hand.",
+            reference: "mxwarden contract §3",
+        },
         ObstacleId::RefusedForOtherReason => &Explanation {
             title: "the probe was refused, but not for want of TLS",
             meaning: "The receiver refused the lesser probe with a reply about something else, \
