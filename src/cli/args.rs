@@ -46,6 +46,8 @@ pub enum Command {
     Manpages(ManpagesArgs),
     /// Tell what changed when and why, from the record.
     History(HistoryArgs),
+    /// Prove every configured claim all the time: the daemon.
+    Run(RunArgs),
     /// Prove every configured claim now: what receivers offer and refuse, and what our own mail system refuses.
     Verify(Box<VerifyArgs>),
 }
@@ -109,6 +111,20 @@ pub struct ZoneArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "SIGHUP reads the configuration again; SIGTERM ends in order, a second one at once.\n\
+    The log goes to standard error, as JSON where that is no terminal; RUST_LOG=debug says more.\n\n\
+    Exit codes: 0 ended in order, 2 usage or configuration error, 70 a part of the daemon died.")]
+pub struct RunArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Prove this claim only, such as inbound/receiver-enforces. Repeatable.
+    #[arg(long = "claim", value_name = "CLAIM")]
+    pub claims: Vec<Claim>,
 }
 
 /// `verify`.

@@ -14,6 +14,7 @@ mod explain;
 mod manual;
 mod history;
 pub mod render;
+mod run;
 mod verify;
 
 use args::{Cli, Command};
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args, &mut out),
         Command::Manpages(args) => manual::manpages(args),
         Command::History(args) => history::run(args, &mut out),
+        Command::Run(args) => run::run(args),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

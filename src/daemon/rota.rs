@@ -315,7 +315,7 @@ impl Rota {
             let at = self.means.clock().now().as_millisecond();
             self.outlets.measure(&Signal::RoundEnded {
                 took: began.elapsed(),
-                at: std::time::Duration::from_millis(u64::try_from(at).unwrap_or_default())
+                at: Duration::from_millis(u64::try_from(at).unwrap_or_default())
                     .as_secs_f64(),
             });
         }
@@ -387,6 +387,7 @@ pub fn works_of(config: &Config, partners: &[&Partner], only: &[Claim]) -> Vec<W
         inbound: &config.inbound,
         partners,
         not_yet: &config.not_yet,
+        imported: &config.imported,
     };
     matrix::works(agreements, only)
 }

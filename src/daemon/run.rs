@@ -189,7 +189,8 @@ impl Daemon {
             means.start_canaries_with(canaries).await?;
         }
         let means = Arc::new(means);
-        let (stop_rota, stop_alerts, stop_serving) = Default::default();
+        let (stop_rota, stop_alerts) = (CancellationToken::new(), CancellationToken::new());
+        let stop_serving = CancellationToken::new();
         let tracker = TaskTracker::new();
         let alerts = start_alerts(&means, &store, &meter, &stop_alerts, &tracker).await?;
         let outlets = Outlets::new(store.clone(), Arc::clone(&metrics), meter.clone(), alerts.clone());

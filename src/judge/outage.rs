@@ -241,6 +241,7 @@ fn is_of_the_way(id: ObstacleId) -> bool {
         | ObstacleId::NotTestable
         | ObstacleId::ProtocolError
         | ObstacleId::RateLimited
+        | ObstacleId::RecordIncomplete
         | ObstacleId::RefusedForOtherReason
         | ObstacleId::SelfOutage
         | ObstacleId::Stale

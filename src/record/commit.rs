@@ -42,6 +42,18 @@ pub struct Commit {
     pub gone: Vec<(String, Claim)>,
 }
 
+impl Commit {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        let Self { looks, standings, events, due, gone } = self;
+        looks.is_empty()
+            && standings.is_empty()
+            && events.is_empty()
+            && due.is_empty()
+            && gone.is_empty()
+    }
+}
+
 /// One look, for every claim that rests on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
