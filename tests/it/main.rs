@@ -7,8 +7,10 @@
 mod canary;
 mod cli;
 mod config;
+mod deploy;
 mod enforces;
 mod fuzz;
 mod peers;
+mod shown;
 mod submit;
 mod world;
