@@ -382,3 +382,6 @@ pub fn kind(statement: Statement) -> &'static str {
 fn seconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
 }
+
+#[cfg(test)]
+pub(in crate::tell) mod tests;

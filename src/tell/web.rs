@@ -279,3 +279,6 @@ impl WebPlan {
         Err(WebError::Exposed { listen, lacking })
     }
 }
+
+#[cfg(test)]
+mod tests;

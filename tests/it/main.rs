@@ -7,9 +7,11 @@
 mod canary;
 mod cli;
 mod config;
+mod deploy;
 mod enforces;
 mod fuzz;
 mod import;
 mod peers;
+mod shown;
 mod submit;
 mod world;

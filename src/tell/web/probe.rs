@@ -279,3 +279,6 @@ fn min_version(word: &str) -> Result<MinVersion, Refusal> {
         _ => Err(bad("`min_tls` is neither 1.2 nor 1.3")),
     }
 }
+
+#[cfg(test)]
+mod tests;
