@@ -430,4 +430,4 @@ fn is_within(at: Timestamp, rules: &Rules) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,6 +1,6 @@
 //! Sequences of looks, and how the claim stands after each.
 
-mod make;
+pub(in crate::judge) mod make;
 mod property;
 mod sequences;
 

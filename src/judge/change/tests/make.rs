@@ -12,14 +12,14 @@ use crate::model::{
 };
 use core::net::IpAddr;
 
-pub(super) const BASIS: &str = "basis";
-pub(super) const PARTNER: &str = "Fabrikam";
+pub(in crate::judge) const BASIS: &str = "basis";
+pub(in crate::judge) const PARTNER: &str = "Fabrikam";
 
-pub(super) fn start() -> Timestamp {
+pub(in crate::judge) fn start() -> Timestamp {
     "2026-01-31T12:00:00Z".parse().unwrap()
 }
 
-pub(super) fn rules(now: Timestamp) -> Rules {
+pub(in crate::judge) fn rules(now: Timestamp) -> Rules {
     Rules { now, max_age: Duration::from_secs(6 * 3600), confirm: 2 }
 }
 
@@ -44,7 +44,7 @@ impl Play {
     pub(in crate::judge) const ALL: [Self; 6] =
         [Self::Clock, Self::Good, Self::Good2, Self::Outage, Self::Silent, Self::Bad];
 
-    pub(super) fn of(letter: char) -> Self {
+    pub(in crate::judge) fn of(letter: char) -> Self {
         match letter {
             'C' => Self::Good,
             'K' => Self::Clock,
@@ -58,15 +58,15 @@ impl Play {
 }
 
 /// A claim and its clock.
-pub(super) struct World {
-    pub(super) standing: Standing,
-    pub(super) rules: Rules,
-    pub(super) happened: Vec<Happening>,
-    pub(super) again: Again,
+pub(in crate::judge) struct World {
+    pub(in crate::judge) standing: Standing,
+    pub(in crate::judge) rules: Rules,
+    pub(in crate::judge) happened: Vec<Happening>,
+    pub(in crate::judge) again: Again,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(in crate::judge) fn new() -> Self {
         let requirement = Requirement::of(Level::Name);
         let standing =
             begin(PARTNER, Claim::OUTBOUND_RECEIVER_OFFERS, &requirement, BASIS, start());
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// Lets so many minutes pass.
-    pub(super) fn wait(&mut self, minutes: i64) -> char {
+    pub(in crate::judge) fn wait(&mut self, minutes: i64) -> char {
         self.rules.now += SignedDuration::from_mins(minutes);
         if let Some(next) = age(&self.standing, &self.rules) {
             self.take(next);
@@ -83,30 +83,30 @@ impl World {
     }
 
     /// Looks, after a minute.
-    pub(super) fn play(&mut self, play: Play) -> char {
+    pub(in crate::judge) fn play(&mut self, play: Play) -> char {
         self.wait(1);
         let look = look(play, self.rules.now);
         self.look(&look)
     }
 
-    pub(super) fn look(&mut self, look: &Look) -> char {
+    pub(in crate::judge) fn look(&mut self, look: &Look) -> char {
         let next = next(&self.standing, look, &self.rules);
         self.take(next);
         letter(&self.standing)
     }
 
-    pub(super) fn all(&mut self, letters: &str) -> String {
+    pub(in crate::judge) fn all(&mut self, letters: &str) -> String {
         letters.chars().map(|letter| self.play(Play::of(letter))).collect()
     }
 
-    pub(super) fn take(&mut self, next: Next) {
+    pub(in crate::judge) fn take(&mut self, next: Next) {
         self.standing = next.standing;
         self.happened.extend(next.happenings);
         self.again = next.again;
     }
 
     /// The changes of state, as `compliant>unknown`.
-    pub(super) fn changes(&self) -> Vec<String> {
+    pub(in crate::judge) fn changes(&self) -> Vec<String> {
         let changes = self.happened.iter().filter_map(|happened| match happened {
             Happening::StateChanged { from, to, .. } => Some(format!("{from}>{to}")),
             _ => None,
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// What was noticed, as its id and severity.
-    pub(super) fn noticed(&self) -> Vec<String> {
+    pub(in crate::judge) fn noticed(&self) -> Vec<String> {
         let noticed = self.happened.iter().filter_map(|happened| match happened {
             Happening::Noticed { finding } => Some(format!("{} {}", finding.severity, finding.id)),
             _ => None,
@@ -125,7 +125,7 @@ impl World {
 }
 
 /// How a claim stands, as one letter.
-pub(super) fn letter(standing: &Standing) -> char {
+pub(in crate::judge) fn letter(standing: &Standing) -> char {
     let has = |id| standing.obstacles.iter().any(|obstacle| obstacle.id == id);
     match standing.state {
         State::Compliant => 'c',
@@ -144,12 +144,12 @@ pub(super) fn letter(standing: &Standing) -> char {
     }
 }
 
-pub(super) fn look(play: Play, at: Timestamp) -> Look {
+pub(in crate::judge) fn look(play: Play, at: Timestamp) -> Look {
     look_at(at, vec![endpoint("192.0.2.1", play)])
 }
 
 /// A look at these endpoints, judged as the judge of `receiver-offers` would.
-pub(super) fn look_at(at: Timestamp, endpoints: Vec<EndpointReport>) -> Look {
+pub(in crate::judge) fn look_at(at: Timestamp, endpoints: Vec<EndpointReport>) -> Look {
     let state = State::worst(endpoints.iter().map(|endpoint| endpoint.state));
     let mut findings = Vec::new();
     let mut obstacles = Vec::new();
