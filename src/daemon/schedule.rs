@@ -79,7 +79,7 @@ pub fn due_of(
     let at = due_after(times, again, streak, now, jitter);
     match (claim.statement, claim.direction) {
         (Statement::ReceiverEnforces, Direction::Outbound) => {
-            after(now, times.interval + times.interval.mul_f64(JITTER * within_one(jitter) / 2.0))
+            after(now, scaled(times.interval, 1.0 + JITTER * within_one(jitter) / 2.0))
         }
         (Statement::SenderEnforces, _) => {
             at.max(after(now, jittered(CONFIRM_MAIL_AFTER.min(times.interval), jitter)))
@@ -96,7 +96,7 @@ pub fn first_due(
     now: Timestamp,
     jitter: f64,
 ) -> Timestamp {
-    let spread = |within: Duration| after(now, within.mul_f64(within_one(jitter)));
+    let spread = |within: Duration| after(now, scaled(within, within_one(jitter)));
     match (arrival, stored) {
         (Arrival::NewOrChanged, _) | (Arrival::Known, None) => spread(NEW_WITHIN),
         (Arrival::Known, Some(at)) if at <= now => spread(OVERDUE_WITHIN.min(times.interval)),
@@ -120,12 +120,15 @@ pub fn jitter_of(partner: &str, claim: Claim) -> f64 {
 
 /// The interval, a little sooner or later, and never so late that the proof is too old before the next look.
 fn at_interval(times: Times, jitter: f64) -> Duration {
-    jittered(times.interval, jitter).min(times.max_age.mul_f64(RENEWED_AT))
+    jittered(times.interval, jitter).min(scaled(times.max_age, RENEWED_AT))
 }
 
 fn jittered(wait: Duration, jitter: f64) -> Duration {
-    let seconds = wait.as_secs_f64() * (1.0 - JITTER + 2.0 * JITTER * within_one(jitter));
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    scaled(wait, 1.0 - JITTER + 2.0 * JITTER * within_one(jitter))
+}
+
+fn scaled(wait: Duration, by: f64) -> Duration {
+    Duration::try_from_secs_f64(wait.as_secs_f64() * by).unwrap_or(Duration::MAX)
 }
 
 fn within_one(jitter: f64) -> f64 {

@@ -166,11 +166,21 @@ fn weigh(
     let is_first = before.last_known.is_none();
     let is_repeated = seen.state == State::Violated && memory::is_repeated(before, look, rules);
     let is_certain = before.claim.statement == Statement::Configured || seen.is_forbidden_delivery;
+    let is_released = held.is_none()
+        && seen.state == State::Compliant
+        && memory::is_released(before, look, rules);
     let is_no_change = before.pending.is_none() && found == before.state;
     let is_resumed = before.pending.is_none()
         && before.obstacles.iter().any(|obstacle| is_not_theirs(obstacle.id))
         && before.last_known.is_some_and(|known| known.state == found);
-    if held.is_some() || is_first || is_repeated || is_certain || is_no_change || is_resumed {
+    if held.is_some()
+        || is_first
+        || is_repeated
+        || is_certain
+        || is_no_change
+        || is_resumed
+        || is_released
+    {
         return Weight::Counts;
     }
     let pending = match before.pending {
@@ -420,4 +430,4 @@ fn is_within(at: Timestamp, rules: &Rules) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

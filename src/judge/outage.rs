@@ -7,7 +7,9 @@
 //!    operators at once: a firewall or a proxy on our way. Three convict us where each of them showed better before;
 //!    two, where more are hit than spared. Where nothing is known from before it takes three, and nobody spared.
 //! 3. What an outage explains is withheld: unknown, `self-outage`. What was seen beside it stands.
-//! 4. A clock that jumped, or that nobody keeps, withholds what hangs on dates: `clock-unsure`.
+//! 4. At our own MX another of our addresses is asked before missing STARTTLS counts; where it is offered there, it is
+//!    not known which way partners come: `witnesses-disagree`.
+//! 5. A clock that jumped, or that nobody keeps, withholds what hangs on dates: `clock-unsure`.
 //!
 //! Operators are told apart by the registrable domain of the MX host, else by address (as politeness counts them).
 //!
@@ -16,7 +18,7 @@
 
 use super::change::place;
 use crate::model::{
-    claim::{Claim, Statement},
+    claim::{Claim, Direction, Statement},
     finding::{Finding, FindingId, Severity},
     obstacle::{Obstacle, ObstacleId},
     report::{Channel, ClaimReport, EndpointReport, StartTlsState, Trust},
@@ -143,6 +145,54 @@ pub fn clock_unsure(report: &ClaimReport, why: &str) -> ClaimReport {
     let held = lowered(report, is_dated);
     let obstacle = Obstacle::new(ObstacleId::ClockUnsure, report.claim, why);
     settle(held, obstacle, "our own clock cannot be relied on")
+}
+
+/// Whether another of our addresses is to be asked before this counts: our own MX seems not to offer STARTTLS.
+pub fn is_asked_elsewhere(report: &ClaimReport) -> bool {
+    let is_ours = match (report.claim.direction, report.claim.statement) {
+        (Direction::Inbound, Statement::ReceiverOffers) => true,
+        (Direction::Inbound | Direction::Outbound, _) => false,
+    };
+    let weighs = |finding: &Finding| {
+        finding.id == FindingId::StarttlsNotOffered && finding.severity == Severity::Violation
+    };
+    is_ours && report.findings.iter().any(weighs)
+}
+
+/// The first report, once the same was asked from another of our addresses: where STARTTLS is offered there, it is one
+/// of the two ways that takes it out, and which of them partners come is not known.
+pub fn with_second(first: &ClaimReport, second: &ClaimReport) -> ClaimReport {
+    let offers = |endpoint: &EndpointReport| {
+        let place = place(endpoint);
+        let is_same = |other: &&EndpointReport| self::place(other) == place;
+        let other = second.endpoints.iter().find(is_same);
+        is_stripped(endpoint)
+            && other.is_some_and(|other| match other.starttls {
+                StartTlsState::Broken | StartTlsState::Offered | StartTlsState::Refused => true,
+                StartTlsState::NotOffered | StartTlsState::Unknown => false,
+            })
+    };
+    let disputed: Vec<String> = first
+        .endpoints
+        .iter()
+        .filter(|endpoint| offers(endpoint))
+        .map(|endpoint| place(endpoint).to_string())
+        .collect();
+    if disputed.is_empty() {
+        return first.clone();
+    }
+    let is_disputed = |finding: &Finding| {
+        finding.id == FindingId::StarttlsNotOffered && disputed.contains(&finding.subject)
+    };
+    let mut held = lowered(first, is_disputed);
+    for endpoint in held.endpoints.iter_mut().filter(|endpoint| offers(endpoint)) {
+        endpoint.state = State::Unknown;
+        endpoint.obstacles.push(ObstacleId::WitnessesDisagree);
+    }
+    let detail =
+        format!("STARTTLS is offered to another of our addresses at {}", disputed.join(", "));
+    let obstacle = Obstacle::new(ObstacleId::WitnessesDisagree, first.claim, detail);
+    settle(held, obstacle, "what is offered depends on who asks")
 }
 
 /// The findings that are explained, as mere information.

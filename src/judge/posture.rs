@@ -362,3 +362,6 @@ fn told_leaf(leaf: &Leaf) -> String {
         leaf.sha256, leaf.issuer, leaf.key, leaf.not_after
     )
 }
+
+#[cfg(test)]
+mod tests;

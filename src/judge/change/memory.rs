@@ -5,9 +5,8 @@
 //! 2. A violation met in two of the last ten looks at an address counts, whatever lay between (`is_repeated`).
 //! 3. Where a look that met nothing bad lies between two that did, there are several backends, or one that comes
 //!    and goes. The violation then stands whatever the last look found (`held`), until it is over.
-//! 4. It is over when fewer than two of the ten are left; when the looks since the last bad one that met nothing bad
-//!    are at least five, and more than ever lay between two bad ones; or when at least three of them met one and the same face
-//!    that nobody met before, because then something was replaced.
+//! 4. It is over when fewer than two of the ten are left; when five looks since the last bad one met nothing bad; or
+//!    when three did and all met one and the same face that nobody met before, because then something was replaced.
 //! 5. Where all bad looks lie together there is no sign of several backends: what was broken was repaired, and the
 //!    usual confirmation is enough.
 //!
@@ -152,6 +151,14 @@ pub(super) fn is_repeated(before: &Standing, look: &Look, rules: &Rules) -> bool
     })
 }
 
+/// Whether this look ends what stood by memory: the good looks it took have confirmed it already.
+pub(super) fn is_released(before: &Standing, look: &Look, rules: &Rules) -> bool {
+    let confirm = usize::try_from(rules.confirm).unwrap_or(KEPT).min(KEPT);
+    let is_settled = |one: &AddressMemory| one.looks.iter().rev().take(confirm).all(is_good);
+    held(&before.memory, look, rules).is_some()
+        && remember(&before.memory, look).iter().all(is_settled)
+}
+
 fn bad(looks: &[AddressLook]) -> impl Iterator<Item = &AddressLook> {
     looks.iter().filter(|look| look.state == State::Violated)
 }
@@ -183,8 +190,8 @@ struct Pattern<'a> {
     looks: &'a [AddressLook],
     bad: usize,
     last_bad: &'a AddressLook,
-    /// Whether a good look lies between two bad ones, and how many in a row at most.
-    longest_gap: usize,
+    /// Whether a good look lies between two bad ones.
+    is_mixed: bool,
     /// The good looks since the last bad one.
     run: Vec<&'a AddressLook>,
     /// Everything before it.
@@ -196,27 +203,18 @@ impl<'a> Pattern<'a> {
         let bad = bad(looks).count();
         let last = looks.iter().rposition(|look| look.state == State::Violated)?;
         let (earlier, run) = (looks.get(..=last)?, looks.get(last + 1..)?);
-        let mut longest_gap = 0;
-        let mut gap = 0;
-        let since_first = earlier.iter().skip_while(|look| look.state != State::Violated);
-        for look in since_first {
-            if look.state == State::Violated {
-                longest_gap = longest_gap.max(gap);
-                gap = 0;
-            } else if is_good(look) {
-                gap += 1;
-            }
-        }
+        let first = looks.iter().position(|look| look.state == State::Violated)?;
+        let is_mixed = looks.get(first..last)?.iter().any(is_good);
         let run = run.iter().filter(|look| is_good(look)).collect();
         let last_bad = looks.get(last)?;
-        Some(Self { looks, bad, last_bad, longest_gap, run, earlier })
+        Some(Self { looks, bad, last_bad, is_mixed, run, earlier })
     }
 
     fn is_over(&self, rules: &Rules) -> bool {
         let confirm = usize::try_from(rules.confirm).unwrap_or(KEPT).min(KEPT);
         self.bad < BAD
-            || self.longest_gap == 0
-            || self.run.len() >= STEADY.max(self.longest_gap + 1).max(confirm)
+            || !self.is_mixed
+            || self.run.len() >= STEADY.max(confirm)
             || self.run.len() >= REPLACED.max(confirm) && self.is_replaced()
     }
 

@@ -42,6 +42,10 @@ impl Seen {
             (State::Violated, _) if !report.findings.iter().any(weighs) => {
                 Some((ObstacleId::Undecided, "the look names nothing that was violated".to_owned()))
             }
+            // One violation outweighs every proof.
+            (State::Compliant, _) if report.findings.iter().any(weighs) => {
+                Some((ObstacleId::Undecided, "the look names what was violated".to_owned()))
+            }
             (State::Compliant | State::Violated, None) => {
                 Some((ObstacleId::Undecided, "the look names no proof".to_owned()))
             }
