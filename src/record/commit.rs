@@ -424,3 +424,6 @@ pub(super) fn number_of(state: State) -> i64 {
         State::Violated => 2,
     }
 }
+
+#[cfg(test)]
+mod tests;
