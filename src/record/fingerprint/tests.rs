@@ -44,7 +44,7 @@ fn what_passes_by_itself_is_no_change() {
     same(SENDER, "/probes/0/expires_at", later());
     same(SENDER, "/sessions/0/peer", Value::from("192.0.2.25:1"));
     same(SENDER, "/sessions/0/finished_at", later());
-    same(SENDER, "/sessions/0/transcript", serde_json::json!([]));
+    same(SENDER, "/sessions/0/transcript", serde_json::json!(["C: EHLO x"]));
 }
 
 #[test]
