@@ -30,7 +30,7 @@ use tokio::{
     task::spawn_blocking,
     time::timeout,
 };
-use writer::{Deed, Request, Waiting, What, Writer};
+use writer::{Deed, Done, Request, Waiting, What, Writer};
 
 /// Observations that may wait for the record.
 pub const BACKLOG: usize = 10_000;
@@ -171,8 +171,8 @@ impl Store {
             let away = outcome.as_ref().err().filter(|error| error.is_store_away());
             let away = away.map(|error| chain(error));
             // Whoever asked may have been cancelled; what was written stands.
-            let _ = reply.send(outcome);
-            away
+            let tell = Box::new(move || drop(reply.send(outcome)));
+            Done { away, tell }
         };
         self.ask(Request::Do(Box::new(deed))).await?;
         Ok(told.await.map_err(|_| LedgerError::Died)??)

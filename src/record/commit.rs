@@ -436,3 +436,6 @@ pub(super) fn number_of(state: State) -> i64 {
         State::Violated => 2,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ mod lock;
 mod probes;
 mod prune;
 mod rename;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schema;
 mod sessions;
 pub mod token_key;

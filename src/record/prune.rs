@@ -146,3 +146,6 @@ fn prune_subjects(connection: &Connection, before: Horizon) -> rusqlite::Result<
                AND NOT EXISTS (SELECT 1 FROM due WHERE due.subject = number)";
     connection.prepare(sql)?.execute([before.usual])
 }
+
+#[cfg(test)]
+mod tests;

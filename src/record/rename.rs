@@ -86,3 +86,61 @@ fn move_agreed(connection: &Connection, from: &str, to: &str) -> rusqlite::Resul
     connection.execute("DELETE FROM agreed_probe WHERE partner = ?1", [from])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::state::State;
+    use crate::record::{Commit, EventQuery, Record, samples::*};
+    use jiff::Timestamp;
+
+    fn history(record: &Record, partner: &str) -> (usize, usize) {
+        let query = EventQuery { partner: Some(partner.to_owned()), ..EventQuery::default() };
+        let events = record.read().events(&query).unwrap();
+        assert!(events.iter().all(|event| event.partner.as_deref() == Some(partner)));
+        let looks = record.read().looks(partner, OFFERS, Timestamp::MIN, 1000).unwrap();
+        (looks.len(), events.len())
+    }
+
+    fn of(id: &str, partner: &str, state: State) -> Commit {
+        Commit {
+            standings: vec![standing(partner, state, "")],
+            events: vec![changed(id, partner, 0, state, "")],
+            due: vec![due(partner, 60, 1)],
+            ..looks(vec![seen(partner, 0, state, "x"), seen(partner, 60, state, "x")])
+        }
+    }
+
+    #[test]
+    fn history_goes_with_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::open(dir.path()).unwrap();
+        record.commit(&of("01A", "Old", State::Violated)).unwrap();
+        record.set_agreed_probe("Old", noon()).unwrap();
+        assert_eq!(record.rename_partner("Old", "New").unwrap(), 2);
+        assert_eq!((history(&record, "Old"), history(&record, "New")), ((0, 0), (2, 1)));
+        let standings = record.read().standings().unwrap();
+        assert_eq!(standings, [standing("New", State::Violated, "")]);
+        assert_eq!(record.read().due().unwrap(), [due("New", 60, 1)]);
+        assert_eq!(record.read().last_agreed_probe("New").unwrap(), Some(noon()));
+        assert_eq!(record.read().partners().unwrap(), ["New"]);
+        // Every start says it again.
+        assert_eq!(record.rename_partner("Old", "New").unwrap(), 0);
+        assert_eq!(record.rename_partner("New", "New").unwrap(), 0);
+        assert_eq!(history(&record, "New"), (2, 1));
+    }
+
+    #[test]
+    fn where_both_have_a_history_nothing_of_it_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = Record::open(dir.path()).unwrap();
+        record.commit(&of("01A", "Old", State::Violated)).unwrap();
+        record.commit(&of("01B", "New", State::Compliant)).unwrap();
+        record.set_agreed_probe("Old", after(9)).unwrap();
+        record.set_agreed_probe("New", noon()).unwrap();
+        assert_eq!(record.rename_partner("Old", "New").unwrap(), 2);
+        assert_eq!(history(&record, "New"), (4, 2));
+        let standings = record.read().standings().unwrap();
+        assert_eq!(standings, [standing("New", State::Compliant, "")]);
+        assert_eq!(record.read().last_agreed_probe("New").unwrap(), Some(after(9)));
+    }
+}

@@ -54,3 +54,6 @@ pub(super) fn bring_up_to_date(reader: &mut Reader) -> Result<(), RecordError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

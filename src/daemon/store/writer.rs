@@ -26,12 +26,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) enum Request {
     /// Answered once the thread has ended.
     Close(oneshot::Sender<()>),
-    /// To be done at once; gives why the store failed, where it did.
-    Do(Box<dyn FnOnce(&Record) -> Option<String> + Send>),
+    /// To be done at once.
+    Do(Box<dyn FnOnce(&Record) -> Done + Send>),
     /// Answered once nothing waits.
     Flush(oneshot::Sender<()>),
     /// To be written when it is its turn.
     Observed(Waiting),
+}
+
+/// What was done at once.
+pub(super) struct Done {
+    /// Why the store failed, where it did.
+    pub(super) away: Option<String>,
+    /// Tells whoever asked, who may look at the health of the record next.
+    pub(super) tell: Box<dyn FnOnce() + Send>,
 }
 
 /// Something observed that is not on disk yet, with its room in the backlog.
@@ -88,6 +96,8 @@ impl Writer {
             Ok(closed) => closed,
             Err(Died) => {
                 tracing::error!("the thread that writes the record died");
+                // Nobody must think that something will still be written.
+                self.requests.close();
                 self.health.send_modify(|health| health.has_died = true);
                 None
             }
@@ -168,10 +178,14 @@ impl Writer {
         match request {
             // Handled where requests come in.
             Request::Close(reply) => drop(reply),
-            Request::Do(deed) => match self.hand.run(deed).await.ok_or(Died)? {
-                Some(why) => self.fail(why),
-                None => self.hasten(),
-            },
+            Request::Do(deed) => {
+                let Done { away, tell } = self.hand.run(deed).await.ok_or(Died)?;
+                match away {
+                    Some(why) => self.fail(why),
+                    None => self.hasten(),
+                }
+                tell();
+            }
             Request::Flush(reply) => {
                 self.flushing.push(reply);
                 self.hasten();

@@ -130,7 +130,7 @@ fn looks_drawn(word: &str) -> bool {
         .map(|octet| octet.is_ascii_digit())
         .collect();
     let turns = solid.windows(2).filter(|pair| matches!(pair, [a, b] if a != b)).count();
-    digits >= 3 && turns >= 3
+    (digits >= 3 && turns >= 3) || (digits >= 5 && turns >= 2)
 }
 
 /// Whether it is written as the name of a host.
