@@ -4,12 +4,14 @@
 //!
 //! Invariant: no protocol logic and no rules of its own.
 
+mod alert;
 pub mod args;
 mod canary;
 mod check;
 mod config;
 mod demo;
 mod explain;
+mod mute;
 pub mod render;
 mod verify;
 
@@ -41,11 +43,13 @@ pub fn main() -> ExitCode {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     let outcome = match &cli.command {
+        Command::Alert(args) => alert::run(args, &mut out),
         Command::Canary(args) => canary::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
         Command::Config(args) => config::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
+        Command::Mute(args) => mute::run(args),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

@@ -10,6 +10,7 @@
 //! secret is ever in the text, in a value or in a message.
 
 mod agree;
+mod alert;
 mod canary;
 mod connector;
 mod error;
@@ -30,6 +31,7 @@ pub use error::{ConfigError, ConfigErrors, Mistake};
 pub use files::{SecretError, secret};
 
 use crate::model::{
+    alert::Alerting,
     canary::Canary,
     claim::{Claim, Direction, Statement},
     connector::{InboundConnector, OutboundConnector},
@@ -84,6 +86,8 @@ pub struct Config {
     pub limits: Limits,
     /// Replies the operator has explained.
     pub replies: Vec<ReplyRule>,
+    /// What the operator wants to be told, where, and when not.
+    pub alerting: Alerting,
     /// Outbound connectors whose submission is not in this version, with what it is: their
     /// `sender-enforces` is unknown, not absent.
     pub not_yet: BTreeMap<String, String>,
@@ -228,6 +232,8 @@ fn parse(told: &Told<'_>, text: &str, files: &Files) -> Option<Config> {
     }
     .check();
     let rounds = running::rounds(&root.section("rounds"));
+    let names: Vec<&str> =
+        partners.iter().filter_map(|read| Some(read.name.as_ref()?.value.as_str())).collect();
     let settings = Settings {
         state_dir: root.path("state_dir").map(|path| files.absolute(path.value)),
         dns: running::dns(&root.section("dns"), files),
@@ -238,6 +244,7 @@ fn parse(told: &Told<'_>, text: &str, files: &Files) -> Option<Config> {
         http: running::http(&root.section("http"), files),
         limits: running::limits(&root.section("limits"), &rounds),
         replies: root.sections("reply").iter().filter_map(running::reply).collect(),
+        alerting: alert::read(&root, files, &names),
         rounds,
     };
     let canaries = canaries.into_iter().filter_map(|read| read.canary).collect();
@@ -257,6 +264,7 @@ struct Settings {
     http: Http,
     limits: Limits,
     replies: Vec<ReplyRule>,
+    alerting: Alerting,
 }
 
 impl Settings {
@@ -295,6 +303,7 @@ impl Settings {
             http: self.http,
             limits: self.limits,
             replies: self.replies,
+            alerting: self.alerting,
             not_yet,
         }
     }
