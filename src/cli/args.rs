@@ -28,6 +28,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Alerts: send a sample.
+    Alert(AlertArgs),
     /// The receivers that misbehave on purpose: what they need of DNS.
     Canary(CanaryArgs),
     /// Probe what the mail servers of a domain offer, once.
@@ -48,6 +50,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Prove every configured claim all the time: the daemon.
     Run(RunArgs),
+    /// Be silent about a partner for a while, in the daemon that runs.
+    Mute(MuteArgs),
     /// Prove every configured claim now: what receivers offer and refuse, and what our own mail system refuses.
     Verify(Box<VerifyArgs>),
 }
@@ -88,6 +92,52 @@ pub struct CheckArgs {
     /// Flags of every probing command.
     #[command(flatten)]
     pub probing: ProbingArgs,
+}
+
+/// `alert`.
+#[derive(Debug, Args)]
+pub struct AlertArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AlertCommand,
+}
+
+/// The commands of `alert`.
+#[derive(Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Send a sample through a channel, or through all of them.
+    Test(AlertTestArgs),
+}
+
+/// `alert test`.
+#[derive(Debug, Args)]
+pub struct AlertTestArgs {
+    /// The channel's name; all of them when none is given.
+    #[arg(value_name = "CHANNEL")]
+    pub channel: Option<String>,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// `mute`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    mxwarden mute Fabrikam --for 2h --why \"the partner moves its mail servers\"\n\n\
+    What was told before is not told again when the silence ends.")]
+pub struct MuteArgs {
+    /// The partner's name.
+    #[arg(value_name = "PARTNER")]
+    pub partner: String,
+    /// How long: 30m, 2h, 7d.
+    #[arg(long = "for", value_name = "TIME", value_parser = wait)]
+    pub lasts: Duration,
+    /// Why; whoever wonders about the silence reads it.
+    #[arg(long, value_name = "TEXT")]
+    pub why: String,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
 }
 
 /// `canary`.

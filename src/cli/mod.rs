@@ -4,6 +4,7 @@
 //!
 //! Invariant: no protocol logic and no rules of its own.
 
+mod alert;
 pub mod args;
 mod canary;
 mod check;
@@ -13,6 +14,7 @@ mod doctor;
 mod explain;
 mod manual;
 mod history;
+mod mute;
 pub mod render;
 mod run;
 mod verify;
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     let outcome = match &cli.command {
+        Command::Alert(args) => alert::run(args, &mut out),
         Command::Canary(args) => canary::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => manual::completions(args, &mut out),
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Manpages(args) => manual::manpages(args),
         Command::History(args) => history::run(args, &mut out),
         Command::Run(args) => run::run(args),
+        Command::Mute(args) => mute::run(args),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

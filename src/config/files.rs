@@ -34,6 +34,8 @@ pub(super) enum FileKind {
     Records,
     /// A password or token.
     Secret,
+    /// A template of a message.
+    Template,
     /// A DNSSEC trust anchor.
     TrustAnchor,
 }
@@ -182,7 +184,8 @@ fn fits(bytes: &[u8], kind: FileKind) -> Result<(), (&'static str, &'static str)
             records_in(bytes).map(drop).ok_or(("holds no imported connectors", hint))
         }
         FileKind::Secret => secret_in(bytes).map(drop).map_err(|what| (what, "")),
-        FileKind::TrustAnchor => {
+        FileKind::Template if str::from_utf8(bytes).is_err() => Err(("is no UTF-8 text", "")),
+        FileKind::Template | FileKind::TrustAnchor => {
             (!bytes.trim_ascii().is_empty()).then_some(()).ok_or(("is empty", ""))
         }
     }

@@ -10,6 +10,7 @@
 //! secret is ever in the text, in a value or in a message.
 
 mod agree;
+mod alert;
 mod canary;
 mod connector;
 mod error;
@@ -33,6 +34,7 @@ pub use files::{SecretError, secret};
 pub use span::duration;
 
 use crate::model::{
+    alert::Alerting,
     canary::Canary,
     claim::{Claim, Direction, Statement},
     connector::{InboundConnector, OutboundConnector},
@@ -91,6 +93,8 @@ pub struct Config {
     pub replies: Vec<ReplyRule>,
     /// What our mail systems say of their own connectors.
     pub imported: ImportedRecords,
+    /// What the operator wants to be told, where, and when not.
+    pub alerting: Alerting,
     /// Outbound connectors whose submission is not in this version, with what it is: their
     /// `sender-enforces` is unknown, not absent.
     pub not_yet: BTreeMap<String, String>,
@@ -246,6 +250,8 @@ fn parse(told: &Told<'_>, text: &str, files: &Files) -> Option<Config> {
     }
     .check();
     let rounds = running::rounds(&root.section("rounds"));
+    let names: Vec<&str> =
+        partners.iter().filter_map(|read| Some(read.name.as_ref()?.value.as_str())).collect();
     let settings = Settings {
         state_dir: root.path("state_dir").map(|path| files.absolute(path.value)),
         dns: running::dns(&root.section("dns"), files),
@@ -257,6 +263,7 @@ fn parse(told: &Told<'_>, text: &str, files: &Files) -> Option<Config> {
         limits: running::limits(&root.section("limits"), &rounds),
         replies: root.sections("reply").iter().filter_map(running::reply).collect(),
         imported: running::imported(&root.section("imported"), files),
+        alerting: alert::read(&root, files, &names),
         rounds,
     };
     let canaries = canaries.into_iter().filter_map(|read| read.canary).collect();
@@ -277,6 +284,7 @@ struct Settings {
     limits: Limits,
     replies: Vec<ReplyRule>,
     imported: ImportedRecords,
+    alerting: Alerting,
 }
 
 impl Settings {
@@ -316,6 +324,7 @@ impl Settings {
             limits: self.limits,
             replies: self.replies,
             imported: self.imported,
+            alerting: self.alerting,
             not_yet,
         }
     }

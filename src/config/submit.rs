@@ -59,7 +59,7 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadSubmit {
         }
     });
     if let Some(submit) = submit.as_ref().filter(|submit| submit.credentials.is_some())
-        && !is_safe(submit)
+        && !is_safe(submit.security, &submit.host)
     {
         section.warn(
             "url",
@@ -106,11 +106,34 @@ fn login(section: &Section<'_>, files: &Files) -> Login {
 }
 
 /// Whether nobody on the way can read the password.
-fn is_safe(submit: &Submit) -> bool {
-    let loopback = matches!(submit.host, SubmitHost::Address(address) if address.is_loopback());
-    match submit.security {
+fn is_safe(security: SubmitSecurity, host: &SubmitHost) -> bool {
+    let loopback = matches!(host, SubmitHost::Address(address) if address.is_loopback());
+    match security {
         SubmitSecurity::Implicit | SubmitSecurity::Required => true,
         SubmitSecurity::None | SubmitSecurity::Opportunistic => loopback,
+    }
+}
+
+/// A mail system by SMTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SmtpWay {
+    pub(super) security: SubmitSecurity,
+    pub(super) host: SubmitHost,
+    pub(super) port: u16,
+}
+
+impl SmtpWay {
+    /// Whether nobody on the way can read a password.
+    pub(super) fn is_safe(&self) -> bool {
+        is_safe(self.security, &self.host)
+    }
+}
+
+/// As `url` of `[connector.submit]`, by SMTP alone.
+pub(super) fn smtp_way(url: &str) -> Result<SmtpWay, String> {
+    match way(url)? {
+        Way::Graph => Err(format!("`{}` is no way by SMTP", shown(url))),
+        Way::Smtp(security, host, port) => Ok(SmtpWay { security, host, port }),
     }
 }
 

@@ -12,9 +12,11 @@ mod desk;
 #[cfg(test)]
 mod tests;
 
+use crate::config::Config;
 use crate::model::{
     alert::Alerting,
     event::Event,
+    roots::Roots,
     signal::Signal,
     standing::Standing,
     told::{AskedMute, Change, Memory},
@@ -49,6 +51,19 @@ pub struct AlertPlan {
     pub labels: Labels,
     /// What channels share.
     pub tools: Tools,
+}
+
+impl AlertPlan {
+    /// What this configuration asks for.
+    pub fn of(config: &Config, roots: Arc<Roots>) -> Self {
+        let partners = config.partners.iter();
+        Self {
+            alerting: config.alerting.clone(),
+            organisation: config.organisation.name.clone(),
+            labels: partners.map(|one| (one.name.clone(), one.labels.clone())).collect(),
+            tools: Tools { roots },
+        }
+    }
 }
 
 /// Writes changes of the memory down, all of them or none. It blocks, and is called where that is allowed.

@@ -362,7 +362,12 @@ impl Means {
     }
 }
 
-fn roots_of(config: &Config, instead: &[PathBuf]) -> Result<Roots, RootsError> {
+/// The roots of a configuration; those of `instead` where there are any.
+///
+/// # Errors
+///
+/// A file that cannot be read, or holds no root.
+pub fn roots_of(config: &Config, instead: &[PathBuf]) -> Result<Roots, RootsError> {
     if !instead.is_empty() {
         return roots::files(instead);
     }

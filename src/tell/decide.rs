@@ -14,7 +14,7 @@ mod certificate;
 mod claim;
 mod group;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use certificate::{Expiring, STEPS, certificates};
 pub use group::{Group, group};

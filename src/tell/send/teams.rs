@@ -39,10 +39,10 @@ pub(super) fn escaped(text: &str) -> String {
 
 fn colour(message: &Message) -> &'static str {
     match (message.reason.is_end(), message.severity) {
-        (true, _) => "Good",
-        (false, Severity::Violation) => "Attention",
-        (false, Severity::Warning) => "Warning",
-        (false, Severity::Info) => "Accent",
+        (true, _) => "good",
+        (false, Severity::Violation) => "attention",
+        (false, Severity::Warning) => "warning",
+        (false, Severity::Info) => "accent",
     }
 }
 
@@ -51,7 +51,7 @@ fn run(text: &str) -> Value {
 }
 
 fn bold(text: &str) -> Value {
-    json!({ "type": "TextRun", "text": text, "weight": "Bolder" })
+    json!({ "type": "TextRun", "text": text, "weight": "bolder" })
 }
 
 fn part(part: &Part, is_alone: Alone) -> Vec<Value> {
@@ -69,7 +69,7 @@ fn part(part: &Part, is_alone: Alone) -> Vec<Value> {
             break;
         }
         let inlines = [bold(&format!("{}: ", line.label)), run(&text)];
-        blocks.push(json!({ "type": "RichTextBlock", "spacing": "Small", "inlines": inlines }));
+        blocks.push(json!({ "type": "RichTextBlock", "spacing": "small", "inlines": inlines }));
     }
     blocks
 }
@@ -85,7 +85,7 @@ pub(super) fn body(message: &Message) -> Value {
     let (parts, more) = shown(message, PARTS);
     let alone = if message.parts.len() == 1 { Alone::Yes } else { Alone::No };
     let mut card = vec![json!({
-        "type": "TextBlock", "size": "Large", "weight": "Bolder", "wrap": true,
+        "type": "TextBlock", "size": "large", "weight": "bolder", "wrap": true,
         "color": colour(message), "text": escaped(&within(&message.headline, 300))
     })];
     let mut size = 0;
