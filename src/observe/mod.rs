@@ -15,6 +15,7 @@ mod hello;
 pub mod identity;
 mod legacy;
 pub mod letter;
+pub mod oauth;
 pub mod offers;
 mod pace;
 pub mod roots;
