@@ -339,8 +339,12 @@ impl Submitter {
             return Ok(());
         };
         if !session.has_completed_tls() && self.submit.security != SubmitSecurity::None {
-            let why = "it does not offer STARTTLS, and no secret is sent in clear";
-            return Err(Failed::Before(why.to_owned()));
+            let secret = match credentials {
+                Credentials::OAuth2 { .. } => "token",
+                Credentials::Password { .. } => "password",
+            };
+            let why = format!("it does not offer STARTTLS, and the {secret} is not sent in clear");
+            return Err(Failed::Before(why));
         }
         let ehlo = session.ehlo_tls.as_ref().or(session.ehlo.as_ref());
         let offers = |mechanism: &str| {

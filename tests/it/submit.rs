@@ -2,6 +2,7 @@
 //! of it, and what is never said to them.
 
 mod auth;
+mod oauth;
 
 use crate::world::{EHLO, PATIENT, World};
 use mxwarden::{
