@@ -18,7 +18,7 @@ use crate::config::{
 };
 use crate::judge::{receiver::Tenant, replies::ReplyTable};
 use crate::model::{
-    connector::OutboundConnector, deep::Depth, judgement::Quorum, limits::Limits, roots::Roots,
+    connector::{Credentials, OutboundConnector}, deep::Depth, judgement::Quorum, limits::Limits, roots::Roots,
 };
 use crate::observe::{
     canary::CanaryError,
@@ -27,7 +27,8 @@ use crate::observe::{
     offers::{Observer, OffersPlan, Reach},
     roots::{self, RootsError},
     starttls::{Opening, Prober, StartTlsPlan},
-    submit::{ProbeWords, Submitter},
+    oauth::{OAuthError, TokenSource},
+    submit::{Login, ProbeWords, Submitter},
     tls::{TlsClient, TlsError},
 };
 use crate::record::{
@@ -83,8 +84,8 @@ pub enum MeansError {
     /// The resolver.
     #[error(transparent)]
     Dns(#[from] DnsError),
-    /// A password.
-    #[error("cannot read the password of connector `{connector}`")]
+    /// A password, or a client's secret.
+    #[error("cannot read the secret of connector `{connector}`")]
     Password {
         /// Whose.
         connector: String,
@@ -100,6 +101,9 @@ pub enum MeansError {
     /// The TLS library.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The client of a token endpoint.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
     /// The key of tokens.
     #[error(transparent)]
     TokenKey(#[from] TokenKeyError),
@@ -346,13 +350,27 @@ impl Means {
         let Some(submit) = &connector.submit else { return Ok(None) };
         let unreadable =
             |source| MeansError::Password { connector: connector.name.clone(), source };
-        let password = submit.credentials.as_ref();
-        let password = password.map(|credentials| secret(&credentials.password_file));
-        let password = password.transpose().map_err(unreadable)?;
+        let login = match &submit.credentials {
+            None => None,
+            Some(Credentials::Password { password_file, .. }) => {
+                Some(Login::Password(secret(password_file).map_err(unreadable)?))
+            }
+            Some(Credentials::OAuth2 { client, .. }) => {
+                let secret = secret(&client.client_secret_file).map_err(unreadable)?;
+                let source = TokenSource::new(
+                    client.clone(),
+                    secret,
+                    &self.roots,
+                    self.resolver.clone(),
+                    self.clock,
+                )?;
+                Some(Login::Tokens(Arc::new(source)))
+            }
+        };
         let words = ProbeWords { organisation: self.config.organisation.name.clone() };
         Ok(Some(Submitter::new(
             submit.clone(),
-            password,
+            login,
             Arc::clone(&self.roots),
             self.resolver.clone(),
             &self.prober,

@@ -18,6 +18,7 @@ pub mod identity;
 mod legacy;
 pub mod letter;
 mod memory;
+pub mod oauth;
 pub mod offers;
 mod pace;
 pub mod roots;
