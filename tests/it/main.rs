@@ -7,6 +7,8 @@
 mod canary;
 mod cli;
 mod config;
+mod docs;
+mod doctor;
 mod enforces;
 mod fuzz;
 mod peers;
