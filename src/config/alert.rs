@@ -10,9 +10,8 @@ use super::{
 use crate::model::{
     alert::{
         AlertChannel, AlertRules, Alerting, ChannelKind, ClearHttp, HttpTarget, MailTarget, Mute,
-        UrlSource, WeekTime, When, Whom,
+        SmtpLogin, UrlSource, WeekTime, When, Whom,
     },
-    connector::Credentials,
     finding::Severity,
 };
 use crate::wire::{mailbox::Mailbox, text::closest};
@@ -285,14 +284,14 @@ fn mail(section: &Section<'_>, files: &Files) -> Option<MailTarget> {
     );
     let username = section.text("username");
     let password_file = files.file(section, "password_file", FileKind::Secret);
-    let credentials = credentials(section, username, password_file);
+    let login = login(section, username, password_file);
     let ca_file = files.file(section, "ca_file", FileKind::Certificates);
     let to = values(to);
     if to.is_empty() {
         return None;
     }
     let way = way?.value;
-    if credentials.is_some() && !way.is_safe() {
+    if login.is_some() && !way.is_safe() {
         section.warn(
             "smart_host",
             "the password may go over the network in clear",
@@ -305,23 +304,23 @@ fn mail(section: &Section<'_>, files: &Files) -> Option<MailTarget> {
         port: way.port,
         from: from?.value,
         to,
-        credentials,
+        login,
         ca_file,
     })
 }
 
-fn credentials(
+fn login(
     section: &Section<'_>,
     username: Option<Placed<String>>,
     password_file: Option<PathBuf>,
-) -> Option<Credentials> {
+) -> Option<SmtpLogin> {
     if section.has("password_file") && !section.has("username") {
         section.mistake("password_file", "needs username", "");
     }
     if section.has("username") && !section.has("password_file") {
         section.mistake("username", "needs password_file", "password_file = \"FILE\"");
     }
-    Some(Credentials { username: username?.value, password_file: password_file? })
+    Some(SmtpLogin { username: username?.value, password_file: password_file? })
 }
 
 fn mute(section: &Section<'_>, partners: &[&str]) -> Option<Mute> {

@@ -362,7 +362,7 @@ impl Means {
                     secret,
                     &self.roots,
                     self.resolver.clone(),
-                    self.clock,
+                    self.clock.clone(),
                 )?;
                 Some(Login::Tokens(Arc::new(source)))
             }

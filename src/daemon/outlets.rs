@@ -93,7 +93,7 @@ impl Outlets {
             targets: targets_of(config),
             paces: Claim::all().filter(|claim| claims.contains(claim)).map(pace).collect(),
             canaries: config.canaries.iter().map(|canary| canary.personality).collect(),
-            channels: super::run::alerting_of(config).channels.iter().map(|channel| channel.name.clone()).collect(),
+            channels: config.alerting.channels.iter().map(|channel| channel.name.clone()).collect(),
         };
         self.is_stale = true;
     }

@@ -22,7 +22,7 @@ use super::{
     store::Store,
 };
 use crate::config::Config;
-use crate::model::{alert::Alerting, claim::Claim};
+use crate::model::claim::Claim;
 use crate::observe::clock::Clock;
 use crate::record::{Record, RecordError};
 use crate::tell::{
@@ -311,11 +311,6 @@ async fn take_over_histories(store: &Store, config: &Config) -> Result<(), Ledge
     Ok(())
 }
 
-/// What the operator wants to be told.
-pub fn alerting_of(_config: &Config) -> Alerting {
-    Alerting::default()
-}
-
 /// The alerts, where there is a channel.
 async fn start_alerts(
     means: &Arc<Means>,
@@ -325,7 +320,7 @@ async fn start_alerts(
     tracker: &TaskTracker,
 ) -> Result<Option<Alerts>, LedgerError> {
     let config = &means.config;
-    let alerting = alerting_of(config);
+    let alerting = config.alerting.clone();
     if alerting.channels.is_empty() {
         return Ok(None);
     }

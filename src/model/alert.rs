@@ -1,6 +1,9 @@
 //! What the operator wants to be told, where, and when not: plain values that the configuration makes.
 
-use super::{connector::Credentials, connector::SubmitHost, connector::SubmitSecurity, finding::Severity};
+use super::{
+    connector::{SubmitHost, SubmitSecurity},
+    finding::Severity,
+};
 use crate::wire::mailbox::Mailbox;
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -166,7 +169,7 @@ pub struct MailTarget {
     /// Recipients.
     pub to: Vec<Mailbox>,
     /// Who we say we are.
-    pub credentials: Option<Credentials>,
+    pub login: Option<SmtpLogin>,
     /// The roots its certificate must end at, in place of this host's.
     pub ca_file: Option<PathBuf>,
 }
@@ -306,4 +309,13 @@ mod tests {
         check(&weekly, "2026-03-02T01:59:59Z", Some("2026-03-02T02:00:00Z"), Some("2026-02-23T02:00:00Z"));
         check(&weekly, "2026-03-02T02:00:00Z", None, Some("2026-03-02T02:00:00Z"));
     }
+}
+
+/// Who we say we are to the smart host: SMTP AUTH PLAIN or LOGIN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmtpLogin {
+    /// The user.
+    pub username: String,
+    /// The file the password is read from.
+    pub password_file: PathBuf,
 }

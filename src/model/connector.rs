@@ -156,6 +156,15 @@ pub enum Credentials {
     },
 }
 
+impl Credentials {
+    /// Who we say we are.
+    pub fn username(&self) -> &str {
+        match self {
+            Self::OAuth2 { username, .. } | Self::Password { username, .. } => username,
+        }
+    }
+}
+
 /// A client of an OAuth 2 token endpoint that asks in its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuth2Client {

@@ -255,7 +255,7 @@ impl Submitter {
                 let tls = session.tls.as_ref().and_then(|tls| tls.version);
                 let tls = tls.map_or("in clear".to_owned(), |version| version.to_string());
                 let login = match &self.submit.credentials {
-                    Some(credentials) => format!("authenticated as {}", credentials.username),
+                    Some(credentials) => format!("authenticated as {}", credentials.username()),
                     None => "without authentication".to_owned(),
                 };
                 return Ok(format!("{}: {tls}, {login}", session.endpoint));

@@ -8,6 +8,8 @@ mod canary;
 mod cli;
 mod config;
 mod deploy;
+mod docs;
+mod doctor;
 mod enforces;
 mod fuzz;
 mod import;

@@ -17,6 +17,7 @@
 )]
 
 mod check;
+mod deploy;
 mod dns;
 mod exim;
 mod lab;

@@ -10,20 +10,30 @@ use crate::wire::{
     name::{Domain, Host},
 };
 use std::{net::IpAddr, time::Duration};
+use tokio::task::JoinSet;
+
+/// How long one resolver may take: whoever waits longer than this for a name has no resolver.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Each resolver apart: where one of two is gone, every second question waits.
 pub(super) async fn resolvers(means: &Means, patience: Duration) -> Vec<Check> {
     let Some(domain) = means.config.organisation.domains.first() else { return Vec::new() };
+    let patience = patience.min(ANSWER);
     let given = &means.config.dns.resolvers;
     if given.is_empty() {
         return vec![resolver(Resolvers::System, "the system's", domain, patience).await];
     }
-    let mut checks = Vec::new();
-    for address in given {
-        let only = Resolvers::Given(vec![*address]);
-        checks.push(resolver(only, &address.to_string(), domain, patience / 2).await);
+    let mut asked = JoinSet::new();
+    for (at, address) in given.iter().copied().enumerate() {
+        let domain = domain.clone();
+        asked.spawn(async move {
+            let only = Resolvers::Given(vec![address]);
+            (at, resolver(only, &address.to_string(), &domain, patience).await)
+        });
     }
-    checks
+    let mut checks = asked.join_all().await;
+    checks.sort_by_key(|(at, _)| *at);
+    checks.into_iter().map(|(_, check)| check).collect()
 }
 
 async fn resolver(whom: Resolvers, subject: &str, domain: &Domain, patience: Duration) -> Check {

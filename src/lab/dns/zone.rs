@@ -4,7 +4,7 @@
 //! international, and any other character as its own octets.
 
 use hickory_server::proto::op::ResponseCode;
-use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
+use hickory_server::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TXT};
 use hickory_server::proto::rr::{Name, RData, Record, RecordType};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -42,6 +42,7 @@ enum Data {
     /// Answered alone, as a server does that does not know the target.
     LoneCname(String),
     Mx(u16, String),
+    Ptr(String),
     Txt(String),
 }
 
@@ -101,6 +102,11 @@ impl Zone {
     /// [RFC 7505]: https://www.rfc-editor.org/rfc/rfc7505
     pub fn null_mx(self, name: &str) -> Self {
         self.mx(name, 0, ".")
+    }
+
+    /// A PTR record.
+    pub fn ptr(self, name: &str, target: &str) -> Self {
+        self.with(name, Data::Ptr(target.to_owned()))
     }
 
     /// A TXT record.
@@ -208,6 +214,7 @@ impl Data {
             Self::Aaaa(address) => RData::AAAA(AAAA(*address)),
             Self::Cname(target) | Self::LoneCname(target) => RData::CNAME(CNAME(absolute(target)?)),
             Self::Mx(preference, host) => RData::MX(MX::new(*preference, absolute(host)?)),
+            Self::Ptr(target) => RData::PTR(PTR(absolute(target)?)),
             Self::Txt(text) => RData::TXT(TXT::from_bytes(text.as_bytes().chunks(255).collect())),
         })
     }

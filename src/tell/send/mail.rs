@@ -48,7 +48,7 @@ impl Mail {
     }
 
     async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, SendError> {
-        let MailTarget { security, host, port, from, credentials, .. } = &self.target;
+        let MailTarget { security, host, port, from, login, .. } = &self.target;
         let host = host.to_string();
         let tls = match security {
             SubmitSecurity::None => Tls::None,
@@ -61,7 +61,7 @@ impl Mail {
             .tls(tls)
             .timeout(Some(COMMAND))
             .hello_name(ClientId::Domain(from.domain().to_string()));
-        if let Some(login) = credentials {
+        if let Some(login) = login {
             let password = secret(&login.password_file).await?;
             let password = password.expose_secret().to_owned();
             builder = builder.credentials(Credentials::new(login.username.clone(), password));

@@ -207,7 +207,7 @@ fn smart_host(port: u16) -> MailTarget {
         port,
         from: "mxwarden@contoso.test".parse().unwrap(),
         to: vec!["postmaster@contoso.test".parse().unwrap()],
-        credentials: None,
+        login: None,
         ca_file: None,
     }
 }
