@@ -6,6 +6,7 @@
 use super::{
     Failure,
     args::{AlertArgs, AlertCommand, AlertTestArgs},
+    ask,
     config::load,
 };
 use crate::config::Config;
@@ -14,9 +15,6 @@ use crate::model::order::Order;
 use crate::observe::clock::Clock;
 use crate::wire::text::closest;
 use std::{io::Write, sync::Arc};
-
-/// What came of a sample, by channel.
-type Outcomes = Vec<(String, Result<(), String>)>;
 
 /// Exit code where a channel did not take its sample.
 const EXIT_FAILED: u8 = 1;
@@ -31,22 +29,15 @@ pub(super) fn run(args: &AlertArgs, out: &mut dyn Write) -> Result<u8, Failure> 
 fn test(args: &AlertTestArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = load(&args.config)?;
     refuse_what_is_not_there(&config, args.channel.as_deref())?;
-    let outcomes = match ask_daemon(&config, &Order::AlertTest { channel: args.channel.clone() }) {
-        Some(outcomes) => outcomes?,
-        None => from_here(&config, args.channel.as_deref())?,
-    };
-    let mut code = 0;
-    for (channel, outcome) in outcomes {
-        match outcome {
-            Ok(()) => writeln!(out, "{channel}: took the sample")?,
-            Err(why) => {
-                code = EXIT_FAILED;
-                writeln!(out, "{channel}: did not take the sample: {why}")?;
-            }
-        }
+    let order = Order::AlertTest { channel: args.channel.clone() };
+    if let Some(reply) = ask::ask(&config, &ask::order(order))? {
+        return ask::tell(&reply, out);
     }
+    let outcomes = from_here(&config, args.channel.as_deref())?;
+    out.write_all(alerts::in_words(&outcomes).as_bytes())?;
     out.flush()?;
-    Ok(code)
+    let is_failed = outcomes.iter().any(|(_, outcome)| outcome.is_err());
+    Ok(if is_failed { EXIT_FAILED } else { 0 })
 }
 
 fn refuse_what_is_not_there(config: &Config, channel: Option<&str>) -> Result<(), Failure> {
@@ -67,14 +58,7 @@ fn refuse_what_is_not_there(config: &Config, channel: Option<&str>) -> Result<()
     }
 }
 
-/// Asks the daemon that holds the state directory over its control socket; none where there is no daemon.
-///
-/// The client of the control socket belongs here, in one place.
-fn ask_daemon(_config: &Config, _order: &Order) -> Option<Result<Outcomes, Failure>> {
-    None
-}
-
-fn from_here(config: &Config, channel: Option<&str>) -> Result<Outcomes, Failure> {
+fn from_here(config: &Config, channel: Option<&str>) -> Result<alerts::Outcomes, Failure> {
     let plan = alerts::AlertPlan::of(config, Arc::new(means::roots_of(config, &[])?));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(alerts::test(&plan, channel, Clock::system().now())))

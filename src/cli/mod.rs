@@ -6,6 +6,7 @@
 
 mod alert;
 pub mod args;
+mod ask;
 mod canary;
 mod check;
 mod config;
@@ -58,7 +59,7 @@ pub fn main() -> ExitCode {
         Command::Manpages(args) => manual::manpages(args),
         Command::History(args) => history::run(args, &mut out),
         Command::Run(args) => run::run(args),
-        Command::Mute(args) => mute::run(args),
+        Command::Mute(args) => mute::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

@@ -2,13 +2,13 @@
 //!
 //! A daemon alone decides to speak, so there is nobody to ask for silence without one.
 
-use super::{Failure, args::MuteArgs, config::load};
-use crate::config::Config;
+use super::{Failure, args::MuteArgs, ask, config::load};
 use crate::model::order::Order;
 use crate::wire::text::closest;
+use std::io::Write;
 
 /// Runs the command; the exit code.
-pub(super) fn run(args: &MuteArgs) -> Result<u8, Failure> {
+pub(super) fn run(args: &MuteArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = load(&args.config)?;
     if config.partner(&args.partner).is_none() {
         let names = config.partners.iter().map(|partner| partner.name.as_str());
@@ -26,18 +26,11 @@ pub(super) fn run(args: &MuteArgs) -> Result<u8, Failure> {
         within: args.lasts,
         why: args.why.clone(),
     };
-    match ask_daemon(&config, &order) {
-        Some(done) => done.map(|()| 0),
+    match ask::ask(&config, &ask::order(order))? {
+        Some(reply) => ask::tell(&reply, out),
         None => Err(Failure::usage(
             format_args!("no daemon runs on {}", config.state_dir.display()),
             "start `mxwarden run`, or write a [[mute]] into the configuration",
         )),
     }
-}
-
-/// Asks the daemon that holds the state directory over its control socket; none where there is no daemon.
-///
-/// The client of the control socket belongs here, in one place.
-fn ask_daemon(_config: &Config, _order: &Order) -> Option<Result<(), Failure>> {
-    None
 }

@@ -174,7 +174,7 @@ impl Alerts {
     }
 
     /// Sends a sample through one channel, or all of them.
-    pub async fn test(&self, channel: Option<&str>) -> Vec<(String, Result<(), String>)> {
+    pub async fn test(&self, channel: Option<&str>) -> Outcomes {
         test(&self.shared.plan, channel, self.shared.clock.now()).await
     }
 
@@ -200,12 +200,24 @@ impl Alerts {
     }
 }
 
+/// What came of a sample, by channel.
+pub type Outcomes = Vec<(String, Result<(), String>)>;
+
+/// What came of a sample, a line a channel.
+pub fn in_words(outcomes: &Outcomes) -> String {
+    let line = |(channel, outcome): &(String, Result<(), String>)| match outcome {
+        Ok(()) => format!("{channel}: took the sample\n"),
+        Err(why) => format!("{channel}: did not take the sample: {why}\n"),
+    };
+    outcomes.iter().map(line).collect()
+}
+
 /// Sends a sample through one channel of a plan, or all of them; what came of each, in words.
 pub async fn test(
     plan: &AlertPlan,
     channel: Option<&str>,
     now: Timestamp,
-) -> Vec<(String, Result<(), String>)> {
+) -> Outcomes {
     let channels = plan.alerting.channels.iter();
     let mut outcomes = Vec::new();
     for one in channels.filter(|one| channel.is_none_or(|name| name == one.name)) {

@@ -6,7 +6,7 @@
 //! Invariant: a request is bounded in octets and time, and whoever asks many at once waits.
 
 use super::{
-    alerts::Alerts,
+    alerts::{self, Alerts},
     rota::{self, Ask},
 };
 use crate::model::{
@@ -226,11 +226,7 @@ impl Desk {
         };
         let told = alerts.test(channel).await;
         let failed = told.iter().any(|(_, outcome)| outcome.is_err());
-        let line = |(name, outcome): &(String, Result<(), String>)| match outcome {
-            Ok(()) => format!("{name}: sent\n"),
-            Err(why) => format!("{name}: {why}\n"),
-        };
-        Reply { out: told.iter().map(line).collect(), refused: None, code: u8::from(failed) }
+        Reply { out: alerts::in_words(&told), refused: None, code: u8::from(failed) }
     }
 
     async fn mute(&self, partner: &str, within: Duration, why: &str) -> Reply {

@@ -27,7 +27,6 @@ use crate::observe::clock::Clock;
 use crate::record::{Record, RecordError};
 use crate::tell::{
     metrics::{Build, Metrics, MetricsError},
-    send::Tools,
     web::{Shared, WebError},
 };
 use reload::{Reloads, Template};
@@ -320,17 +319,10 @@ async fn start_alerts(
     tracker: &TaskTracker,
 ) -> Result<Option<Alerts>, LedgerError> {
     let config = &means.config;
-    let alerting = config.alerting.clone();
-    if alerting.channels.is_empty() {
+    if config.alerting.channels.is_empty() {
         return Ok(None);
     }
-    let labels = |partner: &crate::model::partner::Partner| (partner.name.clone(), partner.labels.clone());
-    let plan = AlertPlan {
-        alerting,
-        organisation: config.organisation.name.clone(),
-        labels: config.partners.iter().map(labels).collect(),
-        tools: Tools { roots: Arc::clone(&means.roots) },
-    };
+    let plan = AlertPlan::of(config, Arc::clone(&means.roots));
     let now = means.clock().now();
     let memory = store.read(move |reader| reader.alert_memory(now)).await?;
     let (kept, runtime) = (store.clone(), tokio::runtime::Handle::current());
