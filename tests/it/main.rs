@@ -7,6 +7,7 @@
 mod canary;
 mod cli;
 mod config;
+mod daemon;
 mod deploy;
 mod docs;
 mod doctor;

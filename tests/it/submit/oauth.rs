@@ -184,7 +184,7 @@ async fn a_token_is_asked_for_once_and_said_as_xoauth2() {
     let mut world = World::new().await;
     let good = world.good();
     let endpoint = Endpoint::start(&mut world, good.clone(), Answer::Token(3600)).await;
-    let tokens = Arc::new(source(&world, &endpoint, world.clock));
+    let tokens = Arc::new(source(&world, &endpoint, world.clock.clone()));
     let seen = submit(&mut world, "mail", welcomes(good), Arc::clone(&tokens), 2).await;
     for one in &seen {
         assert_eq!(one.told(), "accepted without an id");
@@ -241,7 +241,7 @@ async fn after_a_refusal_one_new_token_is_asked_for_and_no_more() {
     let mut world = World::new().await;
     let good = world.good();
     let endpoint = Endpoint::start(&mut world, good.clone(), Answer::Token(3600)).await;
-    let tokens = Arc::new(source(&world, &endpoint, world.clock));
+    let tokens = Arc::new(source(&world, &endpoint, world.clock.clone()));
     let challenge = "334 eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIn0=";
     let echo = format!("535 5.7.3 Authentication unsuccessful AUTH XOAUTH2 {} {}", &response(1)[..900], &token(2)[..600]);
     let refuses = offers(good.clone(), "XOAUTH2").in_tls("AUTH", Say::line(challenge)).in_tls("", Say::line(&echo));
@@ -277,7 +277,7 @@ async fn what_the_endpoint_does_wrong_is_told_without_what_it_echoes() {
     ];
     for (answer, expect) in cases {
         let endpoint = Endpoint::start(&mut world, good.clone(), answer).await;
-        let tokens = Arc::new(source(&world, &endpoint, world.clock));
+        let tokens = Arc::new(source(&world, &endpoint, world.clock.clone()));
         let error = tokens.token().await.unwrap_err().to_string();
         assert_eq!(error, format!("no token: {expect}"));
         has_no_secret(&error);
@@ -286,7 +286,7 @@ async fn what_the_endpoint_does_wrong_is_told_without_what_it_echoes() {
     // A certificate that will not do: the secret is not said.
     let stranger = world.issue(&LeafSpec::host("elsewhere.test"));
     let endpoint = Endpoint::start(&mut world, stranger, Answer::Token(3600)).await;
-    let tokens = source(&world, &endpoint, world.clock);
+    let tokens = source(&world, &endpoint, world.clock.clone());
     let error = tokens.token().await.unwrap_err().to_string();
     assert!(error.starts_with("no token: the token endpoint cannot be reached"), "{error}");
     assert!(error.contains("certificate"), "{error}");
@@ -303,7 +303,7 @@ async fn a_mail_system_without_xoauth2_hears_no_token() {
     let mut world = World::new().await;
     let good = world.good();
     let endpoint = Endpoint::start(&mut world, good.clone(), Answer::Token(3600)).await;
-    let tokens = Arc::new(source(&world, &endpoint, world.clock));
+    let tokens = Arc::new(source(&world, &endpoint, world.clock.clone()));
     let [seen] = submit(&mut world, "plain", offers(good, "PLAIN LOGIN"), tokens, 1).await.try_into().ok().unwrap();
     assert_eq!(seen.told(), "failed: it does not offer AUTH XOAUTH2");
     let (in_clear, in_tls) = seen.said();
