@@ -19,13 +19,13 @@ pub(super) fn run(args: &MuteArgs) -> Result<u8, Failure> {
         return Err(Failure::usage(format_args!("no partner is called `{}`", args.partner), hint));
     }
     if args.lasts.is_zero() || args.why.trim().is_empty() {
-        return Err(Failure::usage("a mute needs a time and a reason", "--for 2h --why \"moves its servers\""));
+        return Err(Failure::usage(
+            "a mute needs a time and a reason",
+            "--for 2h --why \"moves its servers\"",
+        ));
     }
-    let order = Order::Mute {
-        partner: args.partner.clone(),
-        within: args.lasts,
-        why: args.why.clone(),
-    };
+    let order =
+        Order::Mute { partner: args.partner.clone(), within: args.lasts, why: args.why.clone() };
     match ask_daemon(&config, &order) {
         Some(done) => done.map(|()| 0),
         None => Err(Failure::usage(
