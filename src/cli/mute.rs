@@ -19,7 +19,10 @@ pub(super) fn run(args: &MuteArgs, out: &mut dyn Write) -> Result<u8, Failure> {
         return Err(Failure::usage(format_args!("no partner is called `{}`", args.partner), hint));
     }
     if args.lasts.is_zero() || args.why.trim().is_empty() {
-        return Err(Failure::usage("a mute needs a time and a reason", "--for 2h --why \"moves its servers\""));
+        return Err(Failure::usage(
+            "a mute needs a time and a reason",
+            "--for 2h --why \"moves its servers\"",
+        ));
     }
     let order = Order::Mute {
         partner: args.partner.clone(),

@@ -58,6 +58,11 @@ pub(super) fn read(root: &Section<'_>, files: &Files, partners: &[&str]) -> Aler
     for section in section.sections("channel") {
         channels.extend(channel(section, files, partners, &mut names));
     }
+    let is_kept_elsewhere = |one: &AlertChannel| matches!(one.kind, ChannelKind::Alertmanager(_));
+    if rules.reminder > WEEK && channels.iter().any(is_kept_elsewhere) {
+        let what = "is longer than a week: Alertmanager ends an alert it hears nothing of for two";
+        section.warn("reminder", what, "reminder = \"7d\" or less");
+    }
     let mutes = root.sections("mute");
     let mutes = mutes.iter().filter_map(|section| mute(section, partners)).collect();
     Alerting { rules, base_url: base_url.map(|url| url.value), channels, mutes }
@@ -65,7 +70,8 @@ pub(super) fn read(root: &Section<'_>, files: &Files, partners: &[&str]) -> Aler
 
 fn rules(section: &Section<'_>) -> AlertRules {
     let usual = AlertRules::default();
-    let span = |key, zero, usual: Duration| section.duration(key, zero).map_or(usual, |it| it.value);
+    let span =
+        |key, zero, usual: Duration| section.duration(key, zero).map_or(usual, |it| it.value);
     AlertRules {
         reminder: span("reminder", Zero::Refused, usual.reminder),
         unknown_after: span("unknown_after", Zero::Allowed, usual.unknown_after),
@@ -122,7 +128,13 @@ fn channel(
         return None;
     };
     let kind = kind_of(&section, files, kind.value);
-    Some(AlertChannel { name: name?.value, severities, partners: values(named), labels, kind: kind? })
+    Some(AlertChannel {
+        name: name?.value,
+        severities,
+        partners: values(named),
+        labels,
+        kind: kind?,
+    })
 }
 
 /// Tells a name that no partner has.
@@ -153,7 +165,10 @@ fn kind_of(section: &Section<'_>, files: &Files, kind: Kind) -> Option<ChannelKi
             );
             let key = files.file(section, "routing_key_file", FileKind::Secret);
             if !section.has("routing_key_file") {
-                section.missing("routing_key_file", "the integration key of an Events API v2 integration");
+                section.missing(
+                    "routing_key_file",
+                    "the integration key of an Events API v2 integration",
+                );
             }
             let http = http(section, files, Address::Usually(PAGERDUTY), "");
             Some(ChannelKind::PagerDuty { http: http?, routing_key_file: key? })
@@ -168,7 +183,8 @@ fn kind_of(section: &Section<'_>, files: &Files, kind: Kind) -> Option<ChannelKi
             );
             let secret_file = files.file(section, "secret_file", FileKind::Secret);
             let template_file = files.file(section, "template_file", FileKind::Template);
-            let http = http(section, files, Address::Any, "such as https://alerts.contoso.test/mxwarden")?;
+            let http =
+                http(section, files, Address::Any, "such as https://alerts.contoso.test/mxwarden")?;
             Some(ChannelKind::Webhook { http, secret_file, template_file })
         }
     }
@@ -246,7 +262,10 @@ fn fits(url: &str, clear: ClearHttp) -> Result<(), (&'static str, &'static str)>
         return Ok(());
     }
     let Some(rest) = url.strip_prefix("http://") else {
-        return Err(("does not begin with https://", "such as https://alerts.contoso.test/mxwarden"));
+        return Err((
+            "does not begin with https://",
+            "such as https://alerts.contoso.test/mxwarden",
+        ));
     };
     let host = match rest.strip_prefix('[') {
         Some(rest) => rest.split(']').next(),
@@ -344,7 +363,8 @@ fn mute(section: &Section<'_>, partners: &[&str]) -> Option<Mute> {
         (None, false) => Some(Whom::Labels(labels)),
         (None, true) => {
             if !section.has("partner") {
-                section.missing("partner", "partner = \"NAME\", or \"*\" for all, or labels = { … }");
+                section
+                    .missing("partner", "partner = \"NAME\", or \"*\" for all, or labels = { … }");
             }
             None
         }

@@ -152,7 +152,8 @@ impl Alerts {
         Self { shared }
     }
 
-    /// How every claim stands now, and what happened.
+    /// How every claim stands now, and what happened. A claim that is missing is taken for one that is not configured
+    /// any more, unless all are.
     pub fn on(&self, standings: Arc<Vec<Standing>>, events: Vec<Event>) {
         let mut dropped = 0;
         {

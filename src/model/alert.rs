@@ -267,7 +267,10 @@ impl When {
             }
             Self::Weekly { starts, lasts } => {
                 let lasts = SignedDuration::try_from(*lasts).unwrap_or(SignedDuration::MAX);
-                starts.iter().map(|start| weekly(*start, lasts, now)).fold(Quiet::default(), Quiet::and)
+                starts
+                    .iter()
+                    .map(|start| weekly(*start, lasts, now))
+                    .fold(Quiet::default(), Quiet::and)
             }
         }
     }
@@ -297,7 +300,8 @@ mod tests {
             let quiet = when.at(parse(now));
             assert_eq!((quiet.until, quiet.ended), (until.map(parse), ended.map(parse)), "{now}");
         }
-        let once = When::Once { from: time("2026-03-02T10:00:00Z"), until: time("2026-03-02T12:00:00Z") };
+        let once =
+            When::Once { from: time("2026-03-02T10:00:00Z"), until: time("2026-03-02T12:00:00Z") };
         check(&once, "2026-03-02T09:59:59Z", None, None);
         check(&once, "2026-03-02T10:00:00Z", Some("2026-03-02T12:00:00Z"), None);
         check(&once, "2026-03-02T12:00:00Z", None, Some("2026-03-02T12:00:00Z"));
@@ -305,8 +309,18 @@ mod tests {
         let sunday = WeekTime { minute: (6 * 24 + 22) * 60 };
         let weekly = When::Weekly { starts: vec![sunday], lasts: Duration::from_secs(4 * 3600) };
         check(&weekly, "2026-03-01T21:59:59Z", None, Some("2026-02-23T02:00:00Z"));
-        check(&weekly, "2026-03-01T22:00:00Z", Some("2026-03-02T02:00:00Z"), Some("2026-02-23T02:00:00Z"));
-        check(&weekly, "2026-03-02T01:59:59Z", Some("2026-03-02T02:00:00Z"), Some("2026-02-23T02:00:00Z"));
+        check(
+            &weekly,
+            "2026-03-01T22:00:00Z",
+            Some("2026-03-02T02:00:00Z"),
+            Some("2026-02-23T02:00:00Z"),
+        );
+        check(
+            &weekly,
+            "2026-03-02T01:59:59Z",
+            Some("2026-03-02T02:00:00Z"),
+            Some("2026-02-23T02:00:00Z"),
+        );
         check(&weekly, "2026-03-02T02:00:00Z", None, Some("2026-03-02T02:00:00Z"));
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Invariant: a [`Told`] says only what a channel took; what it still has to take is [`Told::owed`].
 
-use super::{alert::Mute, alert::When, alert::Whom, claim::Claim, event::Event, finding::FindingId, state::State};
+use super::{
+    alert::Mute, alert::When, alert::Whom, claim::Claim, event::Event, finding::FindingId,
+    state::State,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{

@@ -62,10 +62,7 @@ impl Record {
             ),
             Change::Muted(mute) => Statement::of(
                 "INSERT INTO alert_mute (ends_at, body) VALUES (?1, ?2)",
-                [
-                    Value::Time(mute.until),
-                    Value::Text(reader.to_json("the mute", mute)?),
-                ],
+                [Value::Time(mute.until), Value::Text(reader.to_json("the mute", mute)?)],
             ),
             Change::Said(said) => Statement::of(
                 "INSERT INTO alert_said (at, channel, reason, body) VALUES (?1, ?2, ?3, ?4)",

@@ -206,9 +206,9 @@ fn settle(
 ) {
     let recent = recently(scene, channel);
     let is_apart = |speech: &Speech| {
-        recent.get(&(speech.reason, speech.cause.as_str())).is_none_or(|at| {
-            passed(*at, scene.now) >= span(scene.rules.group_interval)
-        })
+        recent
+            .get(&(speech.reason, speech.cause.as_str()))
+            .is_none_or(|at| passed(*at, scene.now) >= span(scene.rules.group_interval))
     };
     let anything = wishes.iter().any(|(_, wish)| wish.as_ref().is_ok_and(is_apart));
     let since = scene.waiting.get(&channel.name).copied().unwrap_or(scene.now);
@@ -348,7 +348,12 @@ fn others(scene: &Scene<'_>, channel: &AlertChannel, wishes: &mut Vec<(Topic, Wi
 }
 
 /// Which claims have changed since they were last seen: what flapping is told by.
-pub fn watch(memory: &Memory, standings: &[Standing], rules: &AlertRules, now: Timestamp) -> Vec<Change> {
+pub fn watch(
+    memory: &Memory,
+    standings: &[Standing],
+    rules: &AlertRules,
+    now: Timestamp,
+) -> Vec<Change> {
     let mut changes = Vec::new();
     for standing in standings {
         let Standing { partner, claim, state, .. } = standing;
@@ -358,7 +363,8 @@ pub fn watch(memory: &Memory, standings: &[Standing], rules: &AlertRules, now: T
         }
         let mut watched = Watched { state: *state, changes: Vec::new() };
         if let Some(known) = known {
-            let recent = known.changes.iter().filter(|at| passed(**at, now) < span(rules.flap_window));
+            let recent =
+                known.changes.iter().filter(|at| passed(**at, now) < span(rules.flap_window));
             watched.changes = recent.copied().collect();
             watched.changes.push(now);
             let surplus = watched.changes.len().saturating_sub(CHANGES);
@@ -373,6 +379,7 @@ pub fn watch(memory: &Memory, standings: &[Standing], rules: &AlertRules, now: T
 fn is_flapping(scene: &Scene<'_>, partner: &str, claim: Claim) -> bool {
     let key = (partner.to_owned(), claim);
     let changes = scene.memory.watched.get(&key).map_or(&[][..], |watched| &watched.changes);
-    let recent = changes.iter().filter(|at| passed(**at, scene.now) < span(scene.rules.flap_window));
+    let recent =
+        changes.iter().filter(|at| passed(**at, scene.now) < span(scene.rules.flap_window));
     recent.count() >= scene.rules.flap_changes
 }

@@ -227,7 +227,8 @@ fn shown(text: &str) -> String {
 
 /// What happened, in one line.
 fn headline(words: &Words<'_>, group: &Group, parts: &[Part], causes: usize) -> String {
-    let partners: BTreeSet<&str> = parts.iter().filter_map(|part| part.partner.as_deref()).collect();
+    let partners: BTreeSet<&str> =
+        parts.iter().filter_map(|part| part.partner.as_deref()).collect();
     let what = match (parts, causes) {
         ([part], _) => return part.title.clone(),
         ([first, ..], 1) => part::clause(words, &first.topic, group.reason, first.state, first.id),
@@ -258,10 +259,14 @@ pub fn sentence(claim: Claim, partner: &str) -> String {
             format!("the mail servers of {partner} can do the TLS that was agreed")
         }
         (Direction::Outbound, Statement::ReceiverEnforces) => {
-            format!("the mail servers of {partner} refuse mail from us that is protected less than agreed")
+            format!(
+                "the mail servers of {partner} refuse mail from us that is protected less than agreed"
+            )
         }
         (Direction::Outbound, Statement::SenderEnforces) => {
-            format!("our mail system does not send to {partner} where a server does less than agreed")
+            format!(
+                "our mail system does not send to {partner} where a server does less than agreed"
+            )
         }
         (Direction::Inbound, Statement::Configured) => {
             format!("our connector for mail from {partner} says what was agreed")
@@ -270,10 +275,14 @@ pub fn sentence(claim: Claim, partner: &str) -> String {
             format!("our mail servers can do the TLS that was agreed with {partner}")
         }
         (Direction::Inbound, Statement::ReceiverEnforces) => {
-            format!("our mail servers refuse mail from {partner} that is protected less than agreed")
+            format!(
+                "our mail servers refuse mail from {partner} that is protected less than agreed"
+            )
         }
         (Direction::Inbound, Statement::SenderEnforces) => {
-            format!("the mail system of {partner} does not send to us where a server does less than agreed")
+            format!(
+                "the mail system of {partner} does not send to us where a server does less than agreed"
+            )
         }
     }
 }

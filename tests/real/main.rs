@@ -16,6 +16,7 @@
     reason = "a test may panic"
 )]
 
+mod alerts;
 mod check;
 mod deploy;
 mod dns;

@@ -64,7 +64,25 @@ impl Desk {
         }
     }
 
+    /// A channel that is not configured any more waits for nothing.
+    fn forget_strangers(&mut self) {
+        let channels = &self.shared.plan.alerting.channels;
+        let is_known = |name: &String| channels.iter().any(|channel| channel.name == *name);
+        let mut changes = Vec::new();
+        for notice in self.memory.notices.values() {
+            let mut left = notice.clone();
+            left.waiting.retain(is_known);
+            if left != *notice {
+                changes.push(Change::Noticed(left));
+            }
+        }
+        for change in changes {
+            self.note(change);
+        }
+    }
+
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        self.forget_strangers();
         loop {
             let next = self.round().await;
             tokio::select! {
@@ -101,7 +119,7 @@ impl Desk {
             if !self.is_ready(&name) {
                 continue;
             }
-            let groups = decide::group(&name, decided.decisions.clone());
+            let groups = decide::group(&name, &decided.decisions);
             if !groups.is_empty() {
                 self.hand_out(&name, groups, now);
             }

@@ -55,7 +55,8 @@ impl Collector {
             request.extend_from_slice(&buffer[..read]);
             let text = String::from_utf8_lossy(&request).into_owned();
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
             if body.len() >= length.parse().unwrap() {
                 break body.to_owned();
             }
@@ -68,7 +69,8 @@ impl Collector {
             let reason = body["reason"].as_str().unwrap();
             self.heard.lock().unwrap().push(format!("{passed} {reason} {parts}"));
         }
-        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let answer =
+            format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         let _ = peer.write_all(answer.as_bytes()).await;
     }
 

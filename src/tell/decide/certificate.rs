@@ -78,8 +78,10 @@ fn step(not_after: Timestamp, now: Timestamp) -> Option<u32> {
     if left <= SignedDuration::ZERO {
         return None;
     }
-    let is_reached =
-        |days: &u32| left <= SignedDuration::from_hours(24).saturating_mul(i32::try_from(*days).unwrap_or(i32::MAX));
+    let is_reached = |days: &u32| {
+        left <= SignedDuration::from_hours(24)
+            .saturating_mul(i32::try_from(*days).unwrap_or(i32::MAX))
+    };
     STEPS.into_iter().find(is_reached)
 }
 
@@ -91,8 +93,7 @@ pub(super) fn wishes(
 ) {
     for one in certificates.values() {
         let Some(step) = step(one.not_after, scene.now) else { continue };
-        let topic =
-            Topic::Certificate { partner: one.partner.clone(), sha256: one.sha256.clone() };
+        let topic = Topic::Certificate { partner: one.partner.clone(), sha256: one.sha256.clone() };
         wishes.push((topic.clone(), wish(scene, channel, one, step, &topic)));
     }
 }

@@ -38,8 +38,11 @@ fn withdrawn(scene: &Scene<'_>, channel: &AlertChannel, wishes: &mut Vec<(Topic,
     if scene.standings.is_empty() {
         return;
     }
-    let claimed: BTreeSet<_> =
-        scene.standings.iter().map(|standing| (standing.partner.as_str(), standing.claim)).collect();
+    let claimed: BTreeSet<_> = scene
+        .standings
+        .iter()
+        .map(|standing| (standing.partner.as_str(), standing.claim))
+        .collect();
     let told: Option<&BTreeMap<Topic, Told>> = scene.memory.told.get(&channel.name);
     for (topic, told) in told.into_iter().flatten() {
         let Topic::Claim { partner, claim } = topic else { continue };

@@ -19,14 +19,15 @@ pub struct Group {
 }
 
 /// Puts together what a channel is to be told.
-pub fn group(channel: &str, decisions: Vec<Decision>) -> Vec<Group> {
+pub fn group(channel: &str, decisions: &[Decision]) -> Vec<Group> {
     let mut by_reason: BTreeMap<Reason, BTreeMap<String, Vec<(Topic, Speech)>>> = BTreeMap::new();
     for decision in decisions {
-        if let Verdict::Speak(speech) = decision.verdict
+        if let Verdict::Speak(speech) = &decision.verdict
             && decision.channel == channel
         {
             let causes = by_reason.entry(speech.reason).or_default();
-            causes.entry(speech.cause.clone()).or_default().push((decision.topic, *speech));
+            let parts = causes.entry(speech.cause.clone()).or_default();
+            parts.push((decision.topic.clone(), Speech::clone(speech)));
         }
     }
     let mut groups = Vec::new();

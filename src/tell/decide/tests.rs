@@ -24,7 +24,12 @@ pub(crate) fn minute(minutes: i64) -> Timestamp {
 }
 
 pub(crate) fn requirement() -> Requirement {
-    Requirement { level: Level::Name, names: vec![], pins: vec![], min_version: MinVersion::default() }
+    Requirement {
+        level: Level::Name,
+        names: vec![],
+        pins: vec![],
+        min_version: MinVersion::default(),
+    }
 }
 
 /// A claim as it stands: compliant since the beginning.
@@ -164,7 +169,7 @@ impl World {
         self.waiting = decided.waiting;
         let mut taken = Vec::new();
         for channel in self.channels.clone() {
-            let groups = group(&channel.name, decided.decisions.clone());
+            let groups = group(&channel.name, &decided.decisions);
             if groups.is_empty() {
                 continue;
             }

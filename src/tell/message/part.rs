@@ -137,7 +137,9 @@ fn happened(words: &Words<'_>, speech: &Speech, standing: &Standing) -> String {
             State::Compliant | State::Violated => "The claim is still violated.".to_owned(),
         },
         Reason::Recovered => "The claim was violated, and is proved to hold again.".to_owned(),
-        Reason::KnownAgain => "It could not be told whether the claim holds; now it is proved to.".to_owned(),
+        Reason::KnownAgain => {
+            "It could not be told whether the claim holds; now it is proved to.".to_owned()
+        }
         Reason::NoLongerClaimed
         | Reason::Changed
         | Reason::ChannelFailed
@@ -154,7 +156,8 @@ fn brief(part: &mut Part, finding: Option<&Finding>, obstacle: Option<&Obstacle>
         part.lines.push(Line::new("Seen", format!("{}: {}", finding.subject, finding.seen)));
     }
     if let Some(obstacle) = obstacle {
-        part.lines.push(Line::new("Obstacle", format!("{}: {}", obstacle.subject, obstacle.detail)));
+        part.lines
+            .push(Line::new("Obstacle", format!("{}: {}", obstacle.subject, obstacle.detail)));
     }
 }
 
@@ -240,12 +243,14 @@ fn about_certificate(words: &Words<'_>, part: &mut Part, one: Option<&Expiring>,
 fn about_channel(part: &mut Part, speech: &Speech, name: &str, words: &Words<'_>) {
     let name = shown(name);
     if speech.reason == Reason::ChannelWorks {
-        let text = format!("The channel {name} takes alerts again; what it missed is sent to it now.");
+        let text =
+            format!("The channel {name} takes alerts again; what it missed is sent to it now.");
         part.lines.push(Line::new("What happened", text));
         part.lines.push(Line::new("It lasted", lasted(words.now.duration_since(speech.since))));
         return;
     }
-    let text = format!("The channel {name} does not take alerts. They are kept for it, and tried again.");
+    let text =
+        format!("The channel {name} does not take alerts. They are kept for it, and tried again.");
     part.lines.push(Line::new("What happened", text));
     part.lines.push(since(speech, words.now));
     let advice = format!("See the log for why, and try it with `mxwarden alert test {name}`.");
@@ -285,7 +290,10 @@ fn about_event(words: &Words<'_>, part: &mut Part, event: &Event, detail: Detail
         }
         Happening::SelfOutageEnded { detail } => {
             part.id = Some(ObstacleId::SelfOutage.as_str());
-            part.lines.push(Line::new("What happened", "Our own outage is over; claims are proved again."));
+            part.lines.push(Line::new(
+                "What happened",
+                "Our own outage is over; claims are proved again.",
+            ));
             part.lines.push(when);
             part.lines.push(Line::new("Seen", detail));
         }
@@ -316,7 +324,9 @@ pub(super) fn clause(
             (Reason::FirstSeen, _) => format!("{claim} is violated{because}"),
             (Reason::Regressed, _) => format!("{claim} is violated again{because}"),
             (Reason::Worse, _) => format!("{claim} got worse{because}"),
-            (Reason::StillBroken, Some(State::Unknown)) => format!("{claim} is still open, and unknown{because}"),
+            (Reason::StillBroken, Some(State::Unknown)) => {
+                format!("{claim} is still open, and unknown{because}")
+            }
             (Reason::StillBroken, _) => format!("{claim} is still violated{because}"),
             (Reason::CannotTell, _) => format!("{claim} cannot be told{because}"),
             (Reason::Recovered, _) => format!("{claim} is compliant again"),

@@ -51,7 +51,10 @@ fn a_violation_is_told_with_everything_one_needs() {
     world.claim(0).findings[0].seen = "not_after 2026-03-01T00:00:00Z".to_owned();
     let messages = messages(&mut world, 0);
     insta::assert_snapshot!(read(&messages[0]));
-    assert_eq!(messages[0].parts[0].link.as_deref(), Some("https://mxwarden.contoso.test/partner/Fabrikam"));
+    assert_eq!(
+        messages[0].parts[0].link.as_deref(),
+        Some("https://mxwarden.contoso.test/partner/Fabrikam")
+    );
 }
 
 #[test]
@@ -117,7 +120,10 @@ fn every_happening_that_is_told_has_words() {
         let event = Event { id: id.to_owned(), at: minute(0), partner, claim, what };
         world.happens(event).unwrap();
     };
-    let finding = Finding { severity: Severity::Warning, ..violation(FindingId::MxSetChanged, "fabrikam.test") };
+    let finding = Finding {
+        severity: Severity::Warning,
+        ..violation(FindingId::MxSetChanged, "fabrikam.test")
+    };
     happens("01A", Some("Fabrikam"), Happening::Noticed { finding });
     happens("01B", None, Happening::SelfOutageBegan { detail: "no beacon answers".to_owned() });
     happens("01C", None, Happening::SelfOutageEnded { detail: "all beacons answer".to_owned() });

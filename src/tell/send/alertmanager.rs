@@ -107,10 +107,8 @@ pub(super) fn alerts(message: &Message) -> Vec<Value> {
                 alerts.push(alert(message, part, None, after(SHOWN)));
             }
             reason => {
-                let violated = matches!(
-                    reason,
-                    Reason::FirstSeen | Reason::Regressed | Reason::Worse
-                );
+                let violated =
+                    matches!(reason, Reason::FirstSeen | Reason::Regressed | Reason::Worse);
                 let open = match reason {
                     _ if violated => Some(State::Violated),
                     Reason::CannotTell => Some(State::Unknown),

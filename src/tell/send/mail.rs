@@ -6,11 +6,7 @@
 //! Invariant: what strangers wrote reaches a header only as one line that the mail library encodes.
 
 use super::{Channel, SendError, Sending, http::file, http::secret, shown};
-use crate::model::{
-    alert::MailTarget,
-    connector::SubmitSecurity,
-    finding::Severity,
-};
+use crate::model::{alert::MailTarget, connector::SubmitSecurity, finding::Severity};
 use crate::tell::message::{Message, Part, time};
 use crate::wire::text::hex;
 use lettre::{
@@ -77,14 +73,12 @@ impl Mail {
                 builder = builder.dangerous_accept_invalid_certs(true);
             }
             (Some(path), _) => {
-                let unusable =
-                    |what| SendError::File { path: path.clone(), what };
+                let unusable = |what| SendError::File { path: path.clone(), what };
                 let pem = file(path).await?;
                 let root = Certificate::from_pem(&pem);
                 let root = root.map_err(|_| unusable("holds no certificate in PEM form"))?;
-                builder = builder
-                    .certificate_store(CertificateStore::None)
-                    .add_root_certificate(root);
+                builder =
+                    builder.certificate_store(CertificateStore::None).add_root_certificate(root);
             }
             (None, _) => {}
         }
@@ -200,7 +194,9 @@ fn html_part(out: &mut String, part: &Part, is_alone: bool) {
     if !is_alone {
         let _ = write!(out, "<h2 style=\"font-size:16px\">{}</h2>", escaped(&part.title));
     }
-    out.push_str("<table role=\"presentation\" cellpadding=\"4\" style=\"border-collapse:collapse\">");
+    out.push_str(
+        "<table role=\"presentation\" cellpadding=\"4\" style=\"border-collapse:collapse\">",
+    );
     for line in &part.lines {
         let _ = write!(
             out,

@@ -82,16 +82,18 @@ pub struct Tools {
 /// A file that cannot be read, or roots that are none.
 pub fn build(channel: &AlertChannel, tools: &Tools) -> Result<Box<dyn Channel>, SendError> {
     Ok(match &channel.kind {
-        ChannelKind::Alertmanager(target) => Box::new(alertmanager::Alertmanager::new(target, tools)?),
+        ChannelKind::Alertmanager(target) => {
+            Box::new(alertmanager::Alertmanager::new(target, tools)?)
+        }
         ChannelKind::Mail(target) => Box::new(mail::Mail::new(target)),
         ChannelKind::PagerDuty { http, routing_key_file } => {
             Box::new(pagerduty::PagerDuty::new(http, routing_key_file, tools)?)
         }
         ChannelKind::Slack(target) => Box::new(slack::Slack::new(target, tools)?),
         ChannelKind::Teams(target) => Box::new(teams::Teams::new(target, tools)?),
-        ChannelKind::Webhook { http, secret_file, template_file } => {
-            Box::new(webhook::Webhook::new(http, secret_file.as_ref(), template_file.as_ref(), tools)?)
-        }
+        ChannelKind::Webhook { http, secret_file, template_file } => Box::new(
+            webhook::Webhook::new(http, secret_file.as_ref(), template_file.as_ref(), tools)?,
+        ),
     })
 }
 

@@ -81,7 +81,11 @@ pub(super) fn body(message: &Message) -> Value {
     let link = alone.and_then(|part| part.link.as_ref()).or(message.link.as_ref());
     if let Some(link) = link {
         let link = link.replace(['<', '>', '|'], "");
-        let text = format!("<{}|mxwarden of {}>", link.replace('&', "&amp;"), escaped(&message.organisation));
+        let text = format!(
+            "<{}|mxwarden of {}>",
+            link.replace('&', "&amp;"),
+            escaped(&message.organisation)
+        );
         let element = json!({ "type": "mrkdwn", "text": text, "verbatim": true });
         blocks.push(json!({ "type": "context", "elements": [element] }));
     }
@@ -90,6 +94,8 @@ pub(super) fn body(message: &Message) -> Value {
 
 impl Channel for Slack {
     fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
-        Box::pin(async move { self.http.post("", body(message).to_string().into_bytes(), &[]).await })
+        Box::pin(
+            async move { self.http.post("", body(message).to_string().into_bytes(), &[]).await },
+        )
     }
 }

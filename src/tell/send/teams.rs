@@ -100,7 +100,9 @@ pub(super) fn body(message: &Message) -> Value {
         card.extend(blocks);
     }
     if left_out > 0 {
-        card.push(json!({ "type": "RichTextBlock", "inlines": [run(&format!("… and {left_out} more"))] }));
+        card.push(
+            json!({ "type": "RichTextBlock", "inlines": [run(&format!("… and {left_out} more"))] }),
+        );
     }
     let only = match parts {
         [only] => only.link.as_ref(),
@@ -131,6 +133,8 @@ pub(super) fn body(message: &Message) -> Value {
 
 impl Channel for Teams {
     fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
-        Box::pin(async move { self.http.post("", body(message).to_string().into_bytes(), &[]).await })
+        Box::pin(
+            async move { self.http.post("", body(message).to_string().into_bytes(), &[]).await },
+        )
     }
 }

@@ -144,7 +144,8 @@ fn pagerduty_triggers_and_resolves_what_belongs_together() {
     ];
     parts[2].thread_stays = ThreadStays::Open;
     let events = pagerduty::events(&message(Reason::Recovered, parts), "key");
-    let told: Vec<_> = events.iter().map(|event| (&event["event_action"], &event["dedup_key"])).collect();
+    let told: Vec<_> =
+        events.iter().map(|event| (&event["event_action"], &event["dedup_key"])).collect();
     assert_eq!(told, [(&Value::from("resolve"), &Value::from("t1"))]);
 }
 
@@ -175,14 +176,16 @@ fn a_webhook_gets_json() {
 
 #[test]
 fn a_template_makes_json_whatever_strangers_write() {
-    let template = r#"{"text": {{ headline }}, "n": {{ parts|length }}, "who": {{ parts[0].partner }}}"#;
+    let template =
+        r#"{"text": {{ headline }}, "n": {{ parts|length }}, "who": {{ parts[0].partner }}}"#;
     let body = webhook::filled(template, &one(Reason::FirstSeen, None)).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["text"], format!("Fabrikam is violated: {EVIL}"));
     assert_eq!((&body["n"], &body["who"]), (&Value::from(1), &Value::from("Fabrikam")));
     #[track_caller]
     fn check(template: &str, expect: &str) {
-        let error = webhook::filled(template, &one(Reason::FirstSeen, None)).unwrap_err().to_string();
+        let error =
+            webhook::filled(template, &one(Reason::FirstSeen, None)).unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
         assert!(!error.contains("evil"), "{error}");
     }
@@ -220,14 +223,18 @@ fn mail_is_threaded_and_cannot_be_forged() {
     let text = String::from_utf8(mail.formatted()).unwrap();
     let (headers, _) = text.split_once("\r\n\r\n").unwrap();
     assert!(!headers.lines().any(|line| line.starts_with("Bcc:")), "{headers}");
-    for header in ["Message-ID: <0123456789abcdef@contoso.test>", "Auto-Submitted: auto-generated"] {
+    for header in ["Message-ID: <0123456789abcdef@contoso.test>", "Auto-Submitted: auto-generated"]
+    {
         assert!(headers.contains(header), "{headers}");
     }
     let thread = |message: &Message| {
         let mail = mail::Mail::new(&smart_host(25)).mail(message).unwrap();
         mail.headers().get_raw("In-Reply-To").unwrap().to_owned()
     };
-    assert_eq!(thread(&one(Reason::FirstSeen, None)), thread(&one(Reason::Recovered, Some(State::Violated))));
+    assert_eq!(
+        thread(&one(Reason::FirstSeen, None)),
+        thread(&one(Reason::Recovered, Some(State::Violated)))
+    );
     let html = mail::html(&one(Reason::FirstSeen, None));
     assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"), "{html}");
     insta::assert_snapshot!(mail::text(&one(Reason::FirstSeen, None)));
@@ -249,7 +256,8 @@ async fn answers(answer: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
                 let text = String::from_utf8_lossy(&request).into_owned();
                 let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
                 let length: usize = length.and_then(|digits| digits.parse().ok()).unwrap_or(0);
-                let is_whole = text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length);
+                let is_whole =
+                    text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length);
                 if read == 0 || is_whole {
                     hears.lock().unwrap().push(text);
                     break;
@@ -279,12 +287,19 @@ async fn only_success_is_taken_and_no_redirect_is_followed() {
     for (answer, expect) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok", None),
         ("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", None),
-        ("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", Some("the answer was 302")),
-        ("HTTP/1.1 500 No\r\ncontent-length: 6\r\nconnection: close\r\n\r\ngeheim", Some("the answer was 500")),
+        (
+            "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            Some("the answer was 302"),
+        ),
+        (
+            "HTTP/1.1 500 No\r\ncontent-length: 6\r\nconnection: close\r\n\r\ngeheim",
+            Some("the answer was 500"),
+        ),
         ("", Some("no answer: the connection was lost")),
     ] {
         let (url, heard) = answers(answer).await;
-        let outcome = sends(&target(UrlSource::Plain(url))).await.map_err(|error| error.to_string());
+        let outcome =
+            sends(&target(UrlSource::Plain(url))).await.map_err(|error| error.to_string());
         assert_eq!(outcome.err().as_deref(), expect, "{answer}");
         assert!(!heard.lock().unwrap().is_empty());
     }
@@ -292,17 +307,20 @@ async fn only_success_is_taken_and_no_redirect_is_followed() {
 
 #[tokio::test]
 async fn nobody_is_spoken_to_in_clear_beyond_this_host() {
-    let far = sends(&target(UrlSource::Plain("http://192.0.2.1/geheim".to_owned()))).await.unwrap_err();
+    let far =
+        sends(&target(UrlSource::Plain("http://192.0.2.1/geheim".to_owned()))).await.unwrap_err();
     assert!(matches!(far, SendError::Clear), "{far}");
     assert!(!far.to_string().contains("geheim"));
-    let nobody = sends(&target(UrlSource::Plain("http://127.0.0.1:1/geheim".to_owned()))).await.unwrap_err();
+    let nobody =
+        sends(&target(UrlSource::Plain("http://127.0.0.1:1/geheim".to_owned()))).await.unwrap_err();
     assert_eq!(nobody.to_string(), "no answer: the connection, or its TLS, was not made");
 }
 
 #[tokio::test]
 async fn secrets_come_from_files_and_sign_the_body() {
     let folder = tempfile::tempdir().unwrap();
-    let (url, heard) = answers("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+    let (url, heard) =
+        answers("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
     let put = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();

@@ -16,7 +16,6 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::path::PathBuf;
 
-
 #[derive(Debug)]
 pub(super) struct Webhook {
     http: Http,
@@ -111,7 +110,9 @@ pub(super) fn filled(template: &str, message: &Message) -> Result<Vec<u8>, SendE
     };
     environment.add_template("body", template).map_err(wrong)?;
     let filled = environment.get_template("body").map_err(wrong)?;
-    let filled = filled.render(minijinja::Value::from(minijinja::value::Serde(body(message)))).map_err(wrong)?;
+    let filled = filled
+        .render(minijinja::Value::from(minijinja::value::Serde(body(message))))
+        .map_err(wrong)?;
     serde_json::from_str::<serde_json::Value>(&filled).map_err(|error| {
         SendError::Template(printable_within(format!("it makes no JSON: {error}").as_bytes(), 200))
     })?;

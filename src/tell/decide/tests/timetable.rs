@@ -12,7 +12,10 @@ fn a_break_is_told_once_reminded_of_and_its_recovery_told() {
     let mut world = fabrikam();
     assert_eq!(world.run(0, 2), [""; 0]);
     world.breaks(0, 3, EXPIRED, HOST);
-    assert_eq!(world.run(3, 2 * DAY), ["4 ops first-seen 1", &format!("{} ops still-broken 1", DAY + 5)]);
+    assert_eq!(
+        world.run(3, 2 * DAY),
+        ["4 ops first-seen 1", &format!("{} ops still-broken 1", DAY + 5)]
+    );
     world.recovers(0, 2 * DAY + 1);
     assert_eq!(world.run(2 * DAY + 1, 5 * DAY), [format!("{} ops recovered 1", 2 * DAY + 2)]);
 }
@@ -48,10 +51,16 @@ fn violated_and_then_unknown_stays_open() {
     world.is_unknown(0, 10, ObstacleId::ConnectTimeout);
     assert_eq!(world.run(10, 2 * DAY), [format!("{} ops still-broken 1", DAY + 2)]);
     world.breaks(0, 2 * DAY + 1, EXPIRED, HOST);
-    assert_eq!(world.run(2 * DAY + 1, 2 * DAY + 9), [format!("{} ops still-broken 1", 2 * DAY + 3)]);
+    assert_eq!(
+        world.run(2 * DAY + 1, 2 * DAY + 9),
+        [format!("{} ops still-broken 1", 2 * DAY + 3)]
+    );
     world.is_unknown(0, 2 * DAY + 10, ObstacleId::ConnectTimeout);
     world.recovers(0, 2 * DAY + 20);
-    assert_eq!(world.run(2 * DAY + 20, 2 * DAY + 30), [format!("{} ops recovered 1", 2 * DAY + 21)]);
+    assert_eq!(
+        world.run(2 * DAY + 20, 2 * DAY + 30),
+        [format!("{} ops recovered 1", 2 * DAY + 21)]
+    );
 }
 
 #[test]
@@ -132,7 +141,10 @@ fn muted_partners_are_not_told_of_and_nothing_is_told_again_for_it() {
     // The reminder falls into the silence, and is not made up for.
     world.mutes = vec![mute_once(Whom::Partner("Fabrikam".to_owned()), 10, 2 * DAY)];
     assert_eq!(world.run(10, 2 * DAY + 60), [""; 0]);
-    assert_eq!(world.run(2 * DAY + 61, 3 * DAY + 10), [format!("{} ops still-broken 1", 3 * DAY + 1)]);
+    assert_eq!(
+        world.run(2 * DAY + 61, 3 * DAY + 10),
+        [format!("{} ops still-broken 1", 3 * DAY + 1)]
+    );
 }
 
 #[test]
@@ -177,7 +189,13 @@ fn certificates_are_told_at_each_step_once() {
     }
     assert_eq!(
         said,
-        ["1 expires-soon 30", "17 expires-soon 14", "24 expires-soon 7", "28 expires-soon 3", "30 expires-soon 1"]
+        [
+            "1 expires-soon 30",
+            "17 expires-soon 14",
+            "24 expires-soon 7",
+            "28 expires-soon 3",
+            "30 expires-soon 1"
+        ]
     );
 }
 
@@ -236,7 +254,8 @@ fn changes_are_told_once_to_whom_they_concern() {
 #[test]
 fn our_own_outage_is_told_once_and_not_for_each_claim() {
     let mut world = fabrikam();
-    let event = |id: &str, what| Event { id: id.to_owned(), at: start(), partner: None, claim: None, what };
+    let event =
+        |id: &str, what| Event { id: id.to_owned(), at: start(), partner: None, claim: None, what };
     let detail = "no beacon answers".to_owned();
     world.happens(event("01A", Happening::SelfOutageBegan { detail: detail.clone() })).unwrap();
     world.is_unknown(0, 0, ObstacleId::SelfOutage);
@@ -328,7 +347,8 @@ fn a_restart_in_the_middle_tells_nothing_twice() {
 fn channels_are_told_of_what_they_are_for() {
     let mut world = World::new(vec![standing("Fabrikam", OFFERS), standing("Woodgrove", OFFERS)]);
     let tier = |tier: &str| BTreeMap::from([("tier".to_owned(), tier.to_owned())]);
-    world.labels = BTreeMap::from([("Fabrikam".to_owned(), tier("1")), ("Woodgrove".to_owned(), tier("2"))]);
+    world.labels =
+        BTreeMap::from([("Fabrikam".to_owned(), tier("1")), ("Woodgrove".to_owned(), tier("2"))]);
     let mut first = webhook("first", "http://127.0.0.1:1");
     first.labels = tier("1");
     let mut wood = webhook("wood", "http://127.0.0.1:1");

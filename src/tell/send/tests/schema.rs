@@ -23,8 +23,12 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
                 check(value, &root["$defs"][name], root, at)?;
             }
             "anyOf" => {
-                let tried: Vec<_> =
-                    wants.as_array().unwrap().iter().map(|one| check(value, one, root, at)).collect();
+                let tried: Vec<_> = wants
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|one| check(value, one, root, at))
+                    .collect();
                 if tried.iter().all(Result::is_err) {
                     return wrong(&format!("fits none of: {tried:?}"));
                 }
@@ -43,7 +47,8 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
                     _ => return wrong("has no length"),
                 };
                 let bound = usize::try_from(wants.as_u64().unwrap()).unwrap();
-                let is_fine = if keyword.starts_with("min") { length >= bound } else { length <= bound };
+                let is_fine =
+                    if keyword.starts_with("min") { length >= bound } else { length <= bound };
                 if !is_fine {
                     return wrong(&format!("{keyword} {bound}, here {length}"));
                 }
@@ -78,7 +83,12 @@ fn is_type(value: &Value, name: &str) -> bool {
     }
 }
 
-fn properties(value: &Value, wants: &Map<String, Value>, root: &Value, at: &str) -> Result<(), String> {
+fn properties(
+    value: &Value,
+    wants: &Map<String, Value>,
+    root: &Value,
+    at: &str,
+) -> Result<(), String> {
     for (key, schema) in wants {
         if let Some(found) = value.get(key) {
             check(found, schema, root, &format!("{at}/{key}"))?;
