@@ -17,6 +17,7 @@
 )]
 
 mod check;
+mod disk;
 mod dns;
 mod exim;
 mod lab;
