@@ -145,8 +145,17 @@ impl Record {
             }
             transaction.commit()?;
             Ok(Ok(()))
-        })?;
-        written
+        });
+        if let Err(RecordError::Full { .. }) = &written {
+            self.shrink_log();
+        }
+        written?
+    }
+
+    /// Brings the write-ahead log into the file and cuts it: on a full disk that may be all the room there is.
+    fn shrink_log(&self) {
+        // Where it cannot be done either, the next try says so.
+        let _ = self.reader.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
     }
 
     /// Whether the store can be written, found out by writing to it what it holds already.

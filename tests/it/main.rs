@@ -16,5 +16,8 @@ mod fuzz;
 mod import;
 mod peers;
 mod shown;
+mod history;
+mod kills;
+mod record;
 mod submit;
 mod world;

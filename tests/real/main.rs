@@ -19,6 +19,7 @@
 mod alerts;
 mod check;
 mod deploy;
+mod disk;
 mod dns;
 mod exim;
 mod lab;

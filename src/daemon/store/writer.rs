@@ -321,20 +321,17 @@ fn write_commits(record: &Record, backlog: &mut VecDeque<Waiting>) -> Result<(),
         let What::Prepared(commit) = &waiting.what else { break };
         batch.push(commit);
     }
-    match record.write(&batch) {
-        Ok(()) => {
-            backlog.drain(..batch.len());
-            return Ok(());
-        }
-        Err(error) if error.is_store_away() => return Err(Stopped::Away(chain(&error))),
-        Err(_) => {}
+    let mut wrote = record.write(&batch);
+    let mut count = batch.len();
+    if wrote.is_err() && count > 1 {
+        // There may be room for one where there is none for many; or one of them is refused, and holds up the others.
+        wrote = record.write(batch.get(..1).unwrap_or_default());
+        count = 1;
     }
-    // One of them is refused: the others go alone.
-    let alone = batch.get(..1).unwrap_or_default();
-    match record.write(alone) {
+    match wrote {
         Err(error) if error.is_store_away() => Err(Stopped::Away(chain(&error))),
         outcome => {
-            drop(backlog.pop_front());
+            backlog.drain(..count);
             outcome.map_err(|error| Stopped::Refused(chain(&error)))
         }
     }
