@@ -6,7 +6,7 @@
 //! 3. The first look at a claim that was never proved counts; so does one that finds again what was last known
 //!    when only time or our own outage lay between. There is nothing that they change.
 //! 4. A forbidden delivery counts at once, and so does a violation met at one address in two of its last ten
-//!    looks, whatever lay between (`memory`). What was read from a file needs no second reading.
+//!    looks, whatever lay between (`held`, by `memory`). What was read from a file needs no second reading.
 //! 5. Any other look that differs waits until `confirm` looks in a row agree. Until then the claim is unknown,
 //!    `unconfirmed`; after five looks without agreement `witnesses-disagree`.
 //! 6. What a look that counts shows is held against the best that was ever shown (`super::posture`).
@@ -15,11 +15,12 @@
 //! Invariant: while a change is unconfirmed the state is unknown: neither the old one nor the new one.
 //! Invariant: one `StateChanged` where the state changed, and none where it did not.
 
+mod held;
 mod memory;
 mod seen;
 
 pub(super) use self::memory::{face, place};
-use self::{memory::Held, seen::Seen};
+use self::{held::Held, seen::Seen};
 use super::posture;
 use crate::model::{
     claim::{Claim, Statement},
@@ -27,7 +28,7 @@ use crate::model::{
     finding::{Finding, FindingId, Severity},
     obstacle::{Obstacle, ObstacleId},
     requirement::Requirement,
-    standing::{EndpointStanding, LastKnown, Look, Pending, Posture, Standing},
+    standing::{AddressMemory, EndpointStanding, LastKnown, Look, Pending, Posture, Standing},
     state::State,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -116,8 +117,10 @@ pub fn next(before: &Standing, look: &Look, rules: &Rules) -> Next {
         return blind(before, look, seen);
     }
     let memory = memory::remember(&before.memory, look);
-    let held = memory::held(&memory, look, rules);
-    let weight = weigh(before, look, &seen, held.as_ref(), rules);
+    let held = held::held(before, &memory, look, rules);
+    let turn = Turn { before, look, seen: &seen, memory: &memory, held: held.as_ref(), rules };
+    let weight = turn.weigh();
+    let usual = usual(turn.found(), before.claim);
     let mut standing = Standing {
         endpoints: endpoints(before, look),
         evidence: look.report.evidence.clone(),
@@ -127,72 +130,98 @@ pub fn next(before: &Standing, look: &Look, rules: &Rules) -> Next {
         ..before.clone()
     };
     let mut noticed = noticed(before, &seen.findings);
-    let again = match weight {
-        Weight::Waits(pending) => {
-            wait(&mut standing, before, seen, pending, rules);
-            if is_in_dispute(pending, rules) { Again::Sooner } else { Again::Confirm }
-        }
-        Weight::Counts => {
-            let remembered = posture::remember(&before.posture, &before.memory, look);
-            noticed.extend(remembered.told);
-            standing.posture = remembered.posture;
-            let again = match &held {
-                Some(held) if held.is_nearly_over => Again::Confirm,
-                _ => usual(if held.is_some() { State::Violated } else { seen.state }, before.claim),
-            };
-            count(&mut standing, look.at, seen, held, remembered.findings);
-            again
-        }
+    let again = if let Weight::Waits(pending) = weight {
+        wait(&mut standing, before, seen, pending, rules);
+        if is_in_dispute(pending, rules) { Again::Sooner } else { Again::Confirm }
+    } else {
+        let remembered = posture::remember(&before.posture, &before.memory, look);
+        noticed.extend(remembered.told);
+        standing.posture = remembered.posture;
+        let is_nearly_over = held.as_ref().is_some_and(|held| held.is_nearly_over);
+        count(&mut standing, look.at, seen, held, remembered.findings);
+        if is_nearly_over { Again::Confirm } else { usual }
     };
     Next { happenings: happened(before, &standing, noticed), standing, again }
 }
 
 /// Why a look counts now, or what it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
-    /// It does.
-    Counts,
+    /// It cannot be a fluke: it was read from a file, or a message came where it must not.
+    Certain,
+    /// So many looks in a row agree.
+    Confirmed,
+    /// Nothing was ever proved: there is nothing that it changes.
+    First,
+    /// What is remembered of an address stands, whatever this look found.
+    Held,
+    /// What stood by memory is over, and the looks that it took agree.
+    Released,
+    /// The same address was met so before, not long ago.
+    Repeated,
+    /// It finds again what was last known, and only time or our own outage lay between.
+    Resumed,
+    /// It agrees with what counts.
+    Same,
     /// Not until more agree.
     Waits(Pending),
 }
 
-fn weigh(
-    before: &Standing,
-    look: &Look,
-    seen: &Seen,
-    held: Option<&Held>,
-    rules: &Rules,
-) -> Weight {
-    let found = if held.is_some() { State::Violated } else { seen.state };
-    let is_first = before.last_known.is_none();
-    let is_repeated = seen.state == State::Violated && memory::is_repeated(before, look, rules);
-    let is_certain = before.claim.statement == Statement::Configured || seen.is_forbidden_delivery;
-    let is_released = held.is_none()
-        && seen.state == State::Compliant
-        && memory::is_released(before, look, rules);
-    let is_no_change = before.pending.is_none() && found == before.state;
-    let is_resumed = before.pending.is_none()
-        && before.obstacles.iter().any(|obstacle| is_not_theirs(obstacle.id))
-        && before.last_known.is_some_and(|known| known.state == found);
-    if held.is_some()
-        || is_first
-        || is_repeated
-        || is_certain
-        || is_no_change
-        || is_resumed
-        || is_released
-    {
-        return Weight::Counts;
+/// One look, and all it is weighed by.
+struct Turn<'a> {
+    before: &'a Standing,
+    look: &'a Look,
+    seen: &'a Seen,
+    memory: &'a [AddressMemory],
+    held: Option<&'a Held>,
+    rules: &'a Rules,
+}
+
+impl Turn<'_> {
+    /// What the claim would be, if the look counts.
+    fn found(&self) -> State {
+        if self.held.is_some() { State::Violated } else { self.seen.state }
     }
-    let pending = match before.pending {
-        None => Pending { state: found, agreed: 1, looks: 1, since: look.at },
-        Some(pending) => Pending {
-            state: found,
-            agreed: if pending.state == found { pending.agreed.saturating_add(1) } else { 1 },
-            looks: pending.looks.saturating_add(1),
-            since: pending.since,
-        },
-    };
-    if pending.agreed >= rules.confirm { Weight::Counts } else { Weight::Waits(pending) }
+
+    fn weigh(&self) -> Weight {
+        let Turn { before, look, seen, memory, rules, .. } = *self;
+        let found = self.found();
+        if self.held.is_some() {
+            return Weight::Held;
+        }
+        let Some(known) = before.last_known else { return Weight::First };
+        if before.claim.statement == Statement::Configured || seen.is_forbidden_delivery {
+            return Weight::Certain;
+        }
+        if found == State::Violated && held::is_repeated(memory, look, rules) {
+            return Weight::Repeated;
+        }
+        let was_held = held::was_held(before);
+        if found == State::Compliant && was_held && held::is_settled(memory, rules) {
+            return Weight::Released;
+        }
+        let Some(pending) = before.pending else {
+            let is_not_theirs = before.obstacles.iter().any(|one| is_not_theirs(one.id));
+            return if found == before.state {
+                Weight::Same
+            } else if is_not_theirs && known.state == found {
+                Weight::Resumed
+            } else {
+                self.wait_or_count(Pending { state: found, agreed: 1, looks: 1, since: look.at })
+            };
+        };
+        let agreed = if pending.state == found { pending.agreed.saturating_add(1) } else { 1 };
+        let looks = pending.looks.saturating_add(1);
+        self.wait_or_count(Pending { state: found, agreed, looks, since: pending.since })
+    }
+
+    fn wait_or_count(&self, pending: Pending) -> Weight {
+        if pending.agreed >= self.rules.confirm {
+            Weight::Confirmed
+        } else {
+            Weight::Waits(pending)
+        }
+    }
 }
 
 /// What says nothing of the partner: time went by, or we could not see.
@@ -250,19 +279,16 @@ fn count(
 /// The look waits for others: nothing is known.
 fn wait(standing: &mut Standing, before: &Standing, seen: Seen, pending: Pending, rules: &Rules) {
     let Pending { state, agreed, looks, since } = pending;
-    let known = match before.last_known {
-        Some(known) => known.state.as_str(),
-        None => State::Unknown.as_str(),
-    };
+    let known = before.last_known.map_or(State::Unknown, |known| known.state);
     let (id, detail) = if is_in_dispute(pending, rules) {
         let detail = format!(
-            "it was {known}, and {looks} looks since {since} do not agree: the last found it {state}"
+            "last known {known}; {looks} looks since {since} do not agree, and the last found it {state}"
         );
         (ObstacleId::WitnessesDisagree, detail)
     } else {
         let needed = rules.confirm;
         let detail = format!(
-            "it was {known}; the last look found it {state}, and so did {agreed} of {needed} in a row that must"
+            "last known {known}; {agreed} of the {needed} looks in a row that must agree found it {state}"
         );
         (ObstacleId::Unconfirmed, detail)
     };

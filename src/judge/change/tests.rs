@@ -65,8 +65,8 @@ fn a_violation_met_again_within_ten_looks_stands() {
     // The violation does not hide behind good looks, until there are five in a row.
     check("CVCVCCCCC", "c??iiiiic");
     check("CVCVCCCCVCCCCC", "c??iiiiiiiiiic");
-    // Nor where fewer than two of ten are left, if that is sooner.
-    check("CVCCCCCCVCCCC", "c??ccccciiicc");
+    // Nor because the other bad look is past the ten.
+    check("CVCCCCCCVCCCCC", "c??ccccciiiiic");
     // An unknown look in between neither convicts nor clears.
     check("CVCVUUCCCCC", "c??iiiiiiic");
     // Where something was replaced, three looks at the new face will do.
