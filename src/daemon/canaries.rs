@@ -280,8 +280,10 @@ impl Canaries {
         let key = Arc::clone(key);
         let tokens = Arc::new(move |local: &str| key.verify(local).map(|token| token.id));
         let limits = CanaryLimits::default();
+        let open = crate::observe::canary::inherited();
         let server =
-            crate::observe::canary::Canaries::start(specs, tokens, limits, clock, out).await?;
+            crate::observe::canary::Canaries::start_with(open, specs, tokens, limits, clock, out)
+                .await?;
         let log = Arc::new(Log::new());
         let written = Arc::clone(&log);
         // Ends when the last listener does.
