@@ -296,7 +296,7 @@ pub async fn examine(plan: DoctorPlan) -> Diagnosis {
         in_time(Kind::Resolver, patience, names::resolvers(&means, patience)),
         in_time(Kind::Name, patience, names::own_name(&means, own_name)),
         in_time(Kind::Port25, patience, reach::port25(&means)),
-        in_time(Kind::Canary, patience, canaries::canaries(&means, patience / 2)),
+        in_time(Kind::Canary, patience, canaries::canaries(&means, patience)),
         in_time(Kind::Submit, patience, reach::submissions(&means, patience)),
     );
     checks.extend([resolvers, name, port25, canaries, submit].into_iter().flatten());

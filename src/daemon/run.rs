@@ -185,7 +185,7 @@ impl Daemon {
         let mut means = Means::build(config.clone(), flags.clone())?;
         means.use_store(store.clone());
         if !config.canaries.is_empty() {
-            means.start_canaries_with(canaries).await?;
+            means.start_canaries_with(reload::copies(&canaries)).await?;
         }
         let means = Arc::new(means);
         let (stop_rota, stop_alerts) = (CancellationToken::new(), CancellationToken::new());
@@ -209,7 +209,8 @@ impl Daemon {
         let (current, means) = watch::channel(means);
         let inlets =
             Inlets { asks: asked, web: wanted, reloads: reloaded, stop: stop_rota.clone() };
-        let template = Template { file: config_file, flags, store: store.clone(), meter };
+        let template =
+            Template { file: config_file, flags, store: store.clone(), meter, sockets: canaries };
         let reloads = Reloads { template, current, out: new_means, pages: pages.clone() };
         let rota = tokio::spawn(rota.run(inlets));
         Ok(Self {

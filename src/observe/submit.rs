@@ -253,7 +253,7 @@ impl Submitter {
         let detail = match timeout_at(until, talk).await {
             Ok(Ok(())) => {
                 let tls = session.tls.as_ref().and_then(|tls| tls.version);
-                let tls = tls.map_or("in clear".to_owned(), |version| version.to_string());
+                let tls = tls.map_or_else(|| "in clear".to_owned(), |version| version.to_string());
                 let login = match &self.submit.credentials {
                     Some(credentials) => format!("authenticated as {}", credentials.username()),
                     None => "without authentication".to_owned(),

@@ -124,14 +124,10 @@ outbound = "to-banks"
     }
 }
 
-/// The exit code repeats the worst state.
+/// The exit code repeats the worst state; 2 is for mistakes.
 fn code(diagnosis: &Value) -> Option<i32> {
-    Some(match diagnosis["state"].as_str().unwrap() {
-        "ok" => 0,
-        "problem" => 1,
-        "unclear" => 3,
-        other => panic!("{other}"),
-    })
+    let words = ["ok", "problem", "usage", "unclear"];
+    words.iter().position(|word| diagnosis["state"] == *word).and_then(|at| at.try_into().ok())
 }
 
 #[tokio::test]

@@ -11,22 +11,35 @@ use crate::wire::name::{Domain, Host};
 use std::{
     collections::{BTreeSet, HashSet},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
-/// Every canary.
-pub(super) async fn canaries(means: &Means, patience: Duration) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for canary in &means.config.canaries {
-        for domain in &canary.domains {
-            checks.push(records(means, canary, domain).await);
-        }
+/// Every canary: its records, its addresses, who greets there.
+pub(super) async fn canaries(means: &Arc<Means>, patience: Duration) -> Vec<Check> {
+    let configured = &means.config.canaries;
+    let mut looks = JoinSet::new();
+    let pairs =
+        configured.iter().flat_map(|one| one.domains.iter().map(move |domain| (one, domain)));
+    for (at, (canary, domain)) in pairs.enumerate() {
+        let (means, canary, domain) = (Arc::clone(means), canary.clone(), domain.clone());
+        looks.spawn(async move {
+            let look = timeout(patience, records(&means, &canary, &domain)).await;
+            let late = || {
+                let subject = format!("{} {domain}", canary.personality);
+                Check::unclear(Kind::Canary, subject, Symptom::DnsUnseen, "no answer in time")
+            };
+            (at, look.unwrap_or_else(|_| late()))
+        });
     }
+    let (mut looked, greeted) = tokio::join!(looks.join_all(), greetings(configured, patience));
+    looked.sort_by_key(|(at, _)| *at);
     let listens: BTreeSet<IpAddr> =
-        means.config.canaries.iter().flat_map(|one| &one.listen).map(SocketAddr::ip).collect();
+        configured.iter().flat_map(|one| &one.listen).map(SocketAddr::ip).collect();
+    let mut checks: Vec<Check> = looked.into_iter().map(|(_, check)| check).collect();
     checks.extend(listens.into_iter().map(here));
-    checks.extend(greetings(&means.config.canaries, patience).await);
+    checks.extend(greeted);
     checks
 }
 

@@ -18,6 +18,8 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 /// Hosts that port 25 is tried at.
 const TRIED: usize = 3;
+/// Sessions at once with our mail systems.
+const SUBMISSIONS: usize = 4;
 
 /// The daemon that holds the state directory; none where nobody does.
 pub(super) async fn daemon(config: &Config, patience: Duration) -> Option<Check> {
@@ -117,36 +119,42 @@ fn told(kind: Kind, sessions: &[Session]) -> Check {
     }
 }
 
-/// The way into our mail system, for every connector that has one.
+/// The way into our mail system. Connectors that share one are examined by one session.
 pub(super) async fn submissions(means: &Means, patience: Duration) -> Vec<Check> {
     let mut checks = Vec::new();
     for (connector, what) in &means.config.not_yet {
         let seen = format!("not in this version: {what}");
         checks.push(Check::unclear(Kind::Submit, connector.clone(), Symptom::SubmitNotYet, seen));
     }
-    let turns = Arc::new(Semaphore::new(1));
-    for connector in &means.config.outbound {
-        checks.extend(submission(means, connector, &turns, patience).await);
+    let mut ways: Vec<(&OutboundConnector, Vec<&str>)> = Vec::new();
+    for connector in means.config.outbound.iter().filter(|one| one.submit.is_some()) {
+        match ways.iter_mut().find(|(known, _)| known.submit == connector.submit) {
+            Some((_, names)) => names.push(&connector.name),
+            None => ways.push((connector, vec![&connector.name])),
+        }
     }
+    let turns = Arc::new(Semaphore::new(SUBMISSIONS));
+    let mut sessions = JoinSet::new();
+    for (connector, names) in ways {
+        let subject = names.join(", ");
+        match means.submitter(connector, &turns) {
+            Ok(None) => {}
+            Ok(Some(submitter)) => {
+                sessions.spawn(async move { (subject, submitter.rehearse(patience).await) });
+            }
+            Err(error) => {
+                let seen = crate::daemon::verify::chain(&error);
+                checks.push(Check::problem(Kind::Submit, subject, Symptom::SubmitFails, seen));
+            }
+        }
+    }
+    let mut held = sessions.join_all().await;
+    held.sort_by(|(a, _), (b, _)| a.cmp(b));
+    checks.extend(held.into_iter().map(|(subject, session)| match session {
+        Ok(seen) => Check::ok(Kind::Submit, subject, seen),
+        Err(seen) => Check::problem(Kind::Submit, subject, Symptom::SubmitFails, seen),
+    }));
     checks
-}
-
-async fn submission(
-    means: &Means,
-    connector: &OutboundConnector,
-    turns: &Arc<Semaphore>,
-    patience: Duration,
-) -> Option<Check> {
-    let name = connector.name.clone();
-    let problem = |seen| Check::problem(Kind::Submit, name.clone(), Symptom::SubmitFails, seen);
-    let submitter = match means.submitter(connector, turns) {
-        Ok(submitter) => submitter?,
-        Err(error) => return Some(problem(crate::daemon::verify::chain(&error))),
-    };
-    Some(match submitter.rehearse(patience).await {
-        Ok(seen) => Check::ok(Kind::Submit, name, seen),
-        Err(seen) => problem(seen),
-    })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::daemon::{
     verify::chain,
 };
 use crate::model::signal::Signal;
-use std::{path::PathBuf, sync::Arc};
+use std::{net::TcpListener, path::PathBuf, sync::Arc};
 use tokio::{
     sync::{mpsc, watch},
     task::spawn_blocking,
@@ -28,6 +28,13 @@ pub(super) struct Template {
     pub(super) flags: Flags,
     pub(super) store: Store,
     pub(super) meter: Meter,
+    /// Sockets that were open before us, and that nobody could open again.
+    pub(super) sockets: Vec<TcpListener>,
+}
+
+/// The same sockets once more; one that cannot be had is opened anew, or that fails and says so.
+pub(super) fn copies(sockets: &[TcpListener]) -> Vec<TcpListener> {
+    sockets.iter().filter_map(|socket| socket.try_clone().ok()).collect()
 }
 
 /// Reads again whenever it is told.
@@ -84,7 +91,7 @@ impl Reloads {
                 if let Some(canaries) = running {
                     canaries.close().await;
                 }
-                match means.start_canaries().await {
+                match means.start_canaries_with(copies(&self.template.sockets)).await {
                     Ok(()) => Ok(means),
                     Err(error) => {
                         self.start_again(old).await;
@@ -108,7 +115,10 @@ impl Reloads {
             return;
         }
         let again = match self.build(old.config.clone()) {
-            Ok(mut means) => means.start_canaries().await.map(|()| means).map_err(|e| chain(&e)),
+            Ok(mut means) => {
+                let open = copies(&self.template.sockets);
+                means.start_canaries_with(open).await.map(|()| means).map_err(|e| chain(&e))
+            }
             Err(error) => Err(error),
         };
         match again {

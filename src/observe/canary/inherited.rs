@@ -1,28 +1,27 @@
 //! Listening sockets that were opened before us, by systemd ([sd_listen_fds(3)]): port 25 without a capability, and no
 //! connection lost while we start again.
 //!
-//! 1. [`inherited`] takes them out of the environment, once a process.
+//! 1. [`inherited`] takes them out of the environment, once a process, and keeps them open: canaries that are started
+//!    again by a reload find them again, and whoever connects meanwhile waits in the queue.
 //! 2. A canary that is configured to listen at the very address of one takes it; every other address is bound by us.
 //! 3. One that no canary listens at is told of: whoever connects to it would wait for ever.
 //!
-//! Invariant: a socket is never taken twice, whoever asks how often.
+//! Invariant: the environment is read once, whoever asks how often; what is handed out are copies of one socket.
 //!
 //! [sd_listen_fds(3)]: https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
 
 use core::net::SocketAddr;
-use std::{
-    io,
-    net::TcpListener as StdListener,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{io, net::TcpListener as StdListener, sync::OnceLock};
 use tokio::net::TcpListener;
 
-/// The listening TCP sockets this process was started with. The second call gives none: the first has them.
+/// The listening TCP sockets this process was started with.
 pub fn inherited() -> Vec<StdListener> {
-    static TAKEN: AtomicBool = AtomicBool::new(false);
-    if TAKEN.swap(true, Ordering::SeqCst) {
-        return Vec::new();
-    }
+    static OPEN: OnceLock<Vec<StdListener>> = OnceLock::new();
+    let open = OPEN.get_or_init(from_environment);
+    open.iter().filter_map(|listener| listener.try_clone().ok()).collect()
+}
+
+fn from_environment() -> Vec<StdListener> {
     let mut passed = listenfd::ListenFd::from_env();
     let mut listeners = Vec::new();
     for at in 0..passed.len() {

@@ -3,7 +3,8 @@
 //! Setup: `tests/run` links `target/static/mxwarden`. A root holds it, a configuration and a state directory, and nothing
 //! else: no libraries, no /dev, no /proc, no shell. It is mounted read-only, the state directory apart, and entered by a
 //! user without a name.
-//! Test: what the image is started and probed with works there, and says so by its exit code where it does not.
+//! Test: what the image is started and probed with works there, and says so by its exit code where it does not; and
+//! buildah makes the image of the same program, and runs it, by the shipped instructions.
 
 use super::{run, shipped};
 use clap::Parser as _;
@@ -18,6 +19,14 @@ use std::{
 /// `USER` of the Containerfile.
 const USER: u32 = 65532;
 
+/// What `tests/run` has linked.
+#[track_caller]
+fn program() -> PathBuf {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/mxwarden");
+    assert!(program.exists(), "{} is not there; tests/run links it", program.display());
+    program
+}
+
 /// An empty root with the program in it, and the volume of its state.
 struct Root {
     folder: tempfile::TempDir,
@@ -26,8 +35,7 @@ struct Root {
 
 impl Root {
     fn new(config: &str) -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/mxwarden");
-        assert!(program.exists(), "{} is not there; tests/run links it", program.display());
+        let program = program();
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let root = Self { folder, state: tempfile::tempdir().unwrap() };
@@ -113,6 +121,58 @@ fn a_health_check_tells_well_from_ill() {
     assert!(ended(&absent.run(&quick), 1).contains("does not exist"));
     let mistaken = Root::new(&format!("stat_dir = \"/x\"\n{MINIMAL}"));
     assert!(ended(&mistaken.run(&quick), 1).contains("stat_dir: unknown key"));
+}
+
+/// The image as buildah makes it: the last stage, with what the first one leaves laid beside it.
+#[test]
+fn buildah_builds_the_image_and_runs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    let text = fs::read_to_string(shipped("Containerfile")).unwrap();
+    let last = &text[text.find("\nFROM scratch").unwrap()..];
+    let last = last
+        .replace("--from=build ", "")
+        .replace(" /image/", " image/")
+        .replace(" /state/", " state/");
+    fs::write(at("Containerfile"), last).unwrap();
+    for directory in ["image/usr/bin", "image/etc/mxwarden", "state/mxwarden"] {
+        fs::create_dir_all(at(directory)).unwrap();
+    }
+    fs::set_permissions(at("state/mxwarden"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::copy(program(), at("image/usr/bin/mxwarden")).unwrap();
+    fs::write(at("image/etc/mxwarden/mxwarden.toml"), MINIMAL).unwrap();
+    // All it keeps lies in the folder, and nothing of the kernel's is asked for that a container in CI has not.
+    let buildah = |arguments: &[&str]| {
+        let mut command = Command::new("buildah");
+        command
+            .args(["--storage-driver", "vfs", "--root"])
+            .arg(at("root"))
+            .arg("--runroot")
+            .arg(at("run"));
+        run(command.args(arguments).current_dir(folder.path()))
+    };
+    let build = ["build", "--isolation", "chroot", "--format", "docker", "-t", "mxwarden", "."];
+    ended(&buildah(&build), 0);
+    let inspected = ended(&buildah(&["inspect", "--type", "image", "localhost/mxwarden"]), 0);
+    let image: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+    let config = &image["Docker"]["config"];
+    assert_eq!(
+        (&config["User"], &config["StopSignal"]),
+        (&"65532:65532".into(), &"SIGTERM".into())
+    );
+    let check: Vec<String> = serde_json::from_value(config["Healthcheck"]["Test"].clone()).unwrap();
+    assert_eq!(check[1..], health_check()[..]);
+    ended(&buildah(&["from", "--name", "mxwarden", "localhost/mxwarden"]), 0);
+    let inside = |arguments: &[String]| {
+        let words = ["run", "--isolation", "chroot", "mxwarden", "--"].map(str::to_owned);
+        let words = [&words[..], arguments].concat();
+        buildah(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let version = inside(&["/usr/bin/mxwarden".to_owned(), "--version".to_owned()]);
+    assert!(ended(&version, 0).starts_with("mxwarden "));
+    // The volume is its user's: the health check writes there.
+    assert!(ended(&inside(&health_check()), 0).contains("can be written"));
+    ended(&buildah(&["rm", "mxwarden"]), 0);
 }
 
 /// The instructions of the Containerfile, continued lines joined, comments left out.

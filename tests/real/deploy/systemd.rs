@@ -1,16 +1,18 @@
 //! The units, as systemd itself reads them; no systemd need run.
 //!
 //! Setup: units are copied, with the program that was just built in place of /usr/bin/mxwarden.
-//! Test: `systemd-analyze verify` has nothing to say; the exposure is 2.0 or less, with the drop-in for port 25 too, and what
+//! Test: a canary answers at a port that systemd opened for it; `systemd-analyze verify` has nothing to say; the exposure is 2.0 or less, with the drop-in for port 25 too, and what
 //! is not closed is argued in the unit; the user and the directories are what the unit needs.
 
 use super::{run, shipped, silent};
 use serde_json::Value;
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
+    net::{TcpListener, TcpStream, UdpSocket},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// The most that `systemd-analyze security` may give.
@@ -139,4 +141,63 @@ fn user_and_directories_are_made() {
     assert_eq!(made("etc/mxwarden/mxwarden.toml"), (0o640, 0, gid));
     assert_eq!(made("etc/mxwarden/secrets"), (0o700, 0, 0));
     assert_eq!(made("var/lib/mxwarden"), (0o700, uid, gid));
+}
+
+/// Listens as mxwarden-canary.socket does, and starts the program with the first connection, which waits until then.
+#[test]
+fn a_canary_takes_its_port_from_systemd() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody answers here: the round waits, and canaries stand meanwhile.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dns = silent.local_addr().unwrap();
+    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = format!(
+        r#"
+state_dir = "state"
+[organisation]
+name = "Contoso"
+domains = ["contoso.test"]
+[dns]
+resolvers = ["{dns}"]
+[[connector]]
+name = "to-banks"
+direction = "outbound"
+level = "encrypt"
+[connector.submit]
+url = "smtp+plain://127.0.0.1:1"
+from = "tls-probe@contoso.test"
+[connector.canaries]
+good = "good.canary.test"
+[[canary]]
+personality = "good"
+listen = ["{at}"]
+domains = ["good.canary.test"]
+hostname = "mx.good.canary.test"
+[[partner]]
+name = "Fabrikam"
+domains = ["fabrikam.test"]
+outbound = "to-banks"
+"#
+    );
+    let file = folder.path().join("mxwarden.toml");
+    fs::write(&file, config).unwrap();
+    let mut activated = Command::new("systemd-socket-activate")
+        .args(["--listen", &at.to_string(), env!("CARGO_BIN_EXE_mxwarden"), "verify", "--config"])
+        .arg(&file)
+        .args(["--claim", "outbound/sender-enforces", "--wait", "30s"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(activated.stderr.take().unwrap()).lines();
+    let listening = said.find(|line| line.as_ref().unwrap().contains("Listening on")).unwrap();
+    assert!(listening.unwrap().contains(&at.to_string()));
+    let mut sender = TcpStream::connect(at).unwrap();
+    let mut greeting = String::new();
+    BufReader::new(&mut sender).read_line(&mut greeting).unwrap();
+    activated.kill().unwrap();
+    activated.wait().unwrap();
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    assert_eq!(greeting, "220 mx.good.canary.test ESMTP\r\n", "{rest:?}");
 }
