@@ -352,12 +352,12 @@ impl Metrics {
 
     /// Everything, in the text format of Prometheus. Blocks.
     pub fn encode(&self) -> Result<String, MetricsError> {
-        let families = {
+        let (mut families, partners) = {
             let told = self.told();
-            let mut families = self.measured.gather();
-            families.extend(told.partners.gather());
-            families
+            (self.measured.gather(), told.partners.clone())
         };
+        // What is shown of partners is replaced, never changed: nobody need wait while it is read.
+        families.extend(partners.gather());
         TextEncoder::new().encode_to_string(&families).map_err(MetricsError::Encode)
     }
 

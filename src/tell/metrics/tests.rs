@@ -3,10 +3,15 @@ use crate::model::{
     claim::Direction,
     finding::{Finding, FindingId, Severity},
     obstacle::{Obstacle, ObstacleId},
-    report::{Channel, NameMatch, StartTlsState, Trust, Validity},
+    report::{
+        CertificateReport, Channel, ClaimReport, DaneReport, DaneState, EndpointReport, NameMatch,
+        Revocation, StartTlsState, TlsReport, Trust, Validity,
+    },
     requirement::{Level, Requirement, TlsVersion},
+    session::SeenBy,
     standing::{EndpointPosture, EndpointStanding, Leaf, Posture, TlsStanding},
 };
+use crate::wire::smtp::Capabilities;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -367,7 +372,104 @@ fn a_name_from_outside_stays_inside_its_label() {
     has(&metrics, "mxwarden_endpoints_left_out{partner=\"a\\\"} 1\\nevil \\\\\"} 0");
 }
 
+/// An endpoint as a report has it.
+fn reported(last: u8, not_after: Option<i64>) -> EndpointReport {
+    let certificate = |not_after| CertificateReport {
+        subject: String::new(),
+        issuer: String::new(),
+        names: Vec::new(),
+        not_before: at(0),
+        not_after: at(not_after),
+        key: String::new(),
+        signature: String::new(),
+        sha256: String::new(),
+        spki_sha256: String::new(),
+        serial: String::new(),
+    };
+    EndpointReport {
+        mx: None,
+        preference: None,
+        address: Ipv4Addr::new(192, 0, 2, last).into(),
+        port: 465,
+        state: State::Unknown,
+        channel: Channel::Trusted,
+        banner: None,
+        capabilities: Capabilities::default(),
+        capabilities_tls: None,
+        starttls: StartTlsState::Unknown,
+        tls: not_after.map(|not_after| TlsReport {
+            version: Some(TlsVersion::Tls12),
+            cipher_suite: Some("TLS_RSA_WITH_AES_128_CBC_SHA".into()),
+            group: None,
+            seen_by: SeenBy::Handshake,
+            key_proved: true,
+            client_certificate_requested: false,
+            legacy_versions: Vec::new(),
+            weak_ciphers: Vec::new(),
+            senders: Vec::new(),
+            certificates: vec![certificate(not_after)],
+            trust: Trust::Ok,
+            validity: Validity::Ok,
+            name: NameMatch::Match,
+            revocation: Revocation::NotChecked,
+        }),
+        dane: DaneReport { state: DaneState::NotChecked },
+        findings: Vec::new(),
+        obstacles: Vec::new(),
+        duration_ms: 1,
+    }
+}
+
+#[test]
+fn a_probe_on_demand_tells_of_its_target_alone() {
+    let told = |state, endpoints| {
+        let report = ClaimReport {
+            claim: INBOUND,
+            state,
+            requirement: Requirement::of(Level::Ca),
+            summary: String::new(),
+            findings: Vec::new(),
+            obstacles: vec![Obstacle::new(ObstacleId::Stale, "", "")],
+            endpoints,
+            probes: Vec::new(),
+            proven_at: None,
+            evidence: String::new(),
+        };
+        probed(Probed::Report(&report), Duration::from_millis(1500)).unwrap()
+    };
+    let text = told(State::Violated, vec![reported(1, Some(500)), reported(2, None)]);
+    assert_eq!(
+        lines(&text, "mxwarden_"),
+        [
+            "mxwarden_probe_certificate_not_after_timestamp_seconds{address=\"192.0.2.1\",mx=\"\",port=\"465\"} 500",
+            "mxwarden_probe_endpoint_channel{address=\"192.0.2.1\",channel=\"trusted\",mx=\"\",port=\"465\"} 1",
+            "mxwarden_probe_endpoint_channel{address=\"192.0.2.2\",channel=\"trusted\",mx=\"\",port=\"465\"} 1",
+            "mxwarden_probe_endpoint_tls_info{address=\"192.0.2.1\",cipher_suite=\"TLS_RSA_WITH_AES_128_CBC_SHA\",group=\"\",\
+             mx=\"\",port=\"465\",version=\"TLSv1.2\"} 1",
+            "mxwarden_probe_obstacle{id=\"stale\"} 1",
+            "mxwarden_probe_state{state=\"compliant\"} 0",
+            "mxwarden_probe_state{state=\"unknown\"} 0",
+            "mxwarden_probe_state{state=\"violated\"} 1",
+            "mxwarden_probe_success 0",
+            "mxwarden_probe_took_seconds 1.5",
+        ]
+    );
+    // Success is a proof, and nothing else is.
+    for (state, success) in [(State::Compliant, 1), (State::Unknown, 0), (State::Violated, 0)] {
+        let text = told(state, Vec::new());
+        assert_eq!(
+            lines(&text, "mxwarden_probe_success"),
+            [format!("mxwarden_probe_success {success}")]
+        );
+    }
+    let many = (0..200).map(|last| reported(last, Some(500))).collect();
+    let text = told(State::Unknown, many);
+    assert_eq!(lines(&text, "mxwarden_probe_endpoint_channel").len(), ENDPOINTS_PER_PARTNER);
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     /// However many addresses a stranger's DNS holds, and whatever was shown before.
     #[test]
     fn the_number_of_series_is_bounded_by_the_configuration(

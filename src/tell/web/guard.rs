@@ -69,7 +69,8 @@ impl Guard {
         let (Some(shown), None) = (shown.next(), shown.next()) else { return Entry::NoToken };
         let Some(token) = bearer(shown) else { return Entry::NoToken };
         let shown = Digest::of(token);
-        let write = self.write.as_ref().map_or(Choice::from(0), |write| write.0.ct_eq(&shown.0));
+        let write =
+            self.write.as_ref().map_or_else(|| Choice::from(0), |write| write.0.ct_eq(&shown.0));
         if (read.0.ct_eq(&shown.0) | write).into() { Entry::Granted } else { Entry::WrongToken }
     }
 }

@@ -49,6 +49,27 @@ async fn who_says_nothing_is_cut_off_before_a_request_and_between_two() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_always_busy_ends_all_the_same() {
+    let running = start(WebPlan::loopback()).await;
+    let mut busy = running.connect().await;
+    let began = Instant::now();
+    let mut answers = 0;
+    let mut buf = vec![0; 4096];
+    // Until the server closes: a request every five seconds, so that it is never idle for long.
+    while busy.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.is_ok() {
+        match busy.read(&mut buf).await {
+            Ok(0) | Err(_) => break,
+            Ok(count) => assert!(buf[..count].starts_with(b"HTTP/1.1 200 OK")),
+        }
+        answers += 1;
+        assert!(answers < 100, "nobody ends it");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    assert!(answers > 20, "{answers}");
+    assert!(began.elapsed() < WebLimits::default().connection_within + Duration::from_secs(10));
+}
+
 #[tokio::test]
 async fn a_head_or_a_body_that_is_too_long_is_refused() {
     let running = start(WebPlan::loopback()).await;
