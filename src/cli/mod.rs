@@ -10,6 +10,7 @@ mod check;
 mod config;
 mod demo;
 mod explain;
+mod import;
 pub mod render;
 mod verify;
 
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(args, &mut out),
         Command::Demo(args) => demo::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
+        Command::Import(args) => import::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

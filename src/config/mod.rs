@@ -12,11 +12,13 @@
 mod agree;
 mod canary;
 mod connector;
+pub mod draft;
 mod error;
 pub mod exchange;
 mod files;
 pub mod import;
 mod partner;
+pub mod postfix;
 mod running;
 mod section;
 pub mod settings;
