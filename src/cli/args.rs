@@ -251,9 +251,9 @@ pub struct ImportFilesArgs {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The id, such as cert-expired; without one, all ids are listed.
+    /// The id, such as cert-expired, or an SMTP reply or NDR as it was pasted; without one, all ids are listed.
     #[arg(value_name = "ID")]
-    pub id: Option<String>,
+    pub id: Vec<String>,
 }
 
 /// `--require`.

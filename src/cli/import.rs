@@ -27,7 +27,9 @@ use std::{
 /// Runs the command; the exit code.
 pub(super) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     let (files, own_name, hint) = match &args.command {
-        ImportCommand::Exchange(files) => (files, "exchange.json", "mxwarden import exchange --help"),
+        ImportCommand::Exchange(files) => {
+            (files, "exchange.json", "mxwarden import exchange --help")
+        }
         ImportCommand::Postfix(files) => (files, "postfix.json", "mxwarden import postfix --help"),
     };
     if files.files.is_empty() {
@@ -91,7 +93,11 @@ fn write_all(
             replace(output, draft.toml.as_bytes())?;
             table(&draft, out)?;
             for change in &changes {
-                writeln!(out, "changed since the last import: {}: {}; before: {}", change.subject, change.seen, change.expected)?;
+                writeln!(
+                    out,
+                    "changed since the last import: {}: {}; before: {}",
+                    change.subject, change.seen, change.expected
+                )?;
             }
             beside(&draft, out)?;
         }
@@ -100,7 +106,10 @@ fn write_all(
             table(&draft, &mut err)?;
             beside(&draft, &mut err)?;
             if !is_written {
-                writeln!(err, "Nothing was written: -o FILE writes the configuration, and the records beside it.")?;
+                writeln!(
+                    err,
+                    "Nothing was written: -o FILE writes the configuration, and the records beside it."
+                )?;
             }
         }
     }
@@ -113,9 +122,11 @@ fn read(paths: &[PathBuf]) -> Result<(Vec<ExportFile>, Timestamp), Failure> {
     let mut oldest = Clock::system().now();
     let mut files = Vec::new();
     for path in paths {
-        let unreadable = |error: io::Error| anyhow::anyhow!("cannot read {}: {error}", path.display());
+        let unreadable =
+            |error: io::Error| anyhow::anyhow!("cannot read {}: {error}", path.display());
         let file = fs::File::open(path).map_err(unreadable)?;
-        let made_at = file.metadata().and_then(|metadata| metadata.modified()).map_err(unreadable)?;
+        let made_at =
+            file.metadata().and_then(|metadata| metadata.modified()).map_err(unreadable)?;
         if let Ok(made_at) = Timestamp::try_from(made_at) {
             oldest = oldest.min(made_at);
         }
@@ -213,7 +224,11 @@ fn beside(draft: &Draft, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "to do: {remark}")?;
     }
     if let Some(script) = draft.script.as_ref().filter(|script| !script.add.is_empty()) {
-        writeln!(out, "\nPowerShell that puts the canary domains under the connectors:\n\n{}", script.add.trim_end())?;
+        writeln!(
+            out,
+            "\nPowerShell that puts the canary domains under the connectors:\n\n{}",
+            script.add.trim_end()
+        )?;
         writeln!(out, "\nand that takes all of it away again:\n\n{}", script.remove.trim_end())?;
     }
     Ok(())

@@ -165,7 +165,8 @@ fn partner_domain<'a>(imported: &Imported, pattern: &'a DomainPattern) -> Option
     match pattern {
         DomainPattern::All => None,
         DomainPattern::Exact(domain) | DomainPattern::Under(domain) => {
-            let ours = imported.accepted_domains.iter().flatten().any(|ours| ours.domain == *domain);
+            let ours =
+                imported.accepted_domains.iter().flatten().any(|ours| ours.domain == *domain);
             (!ours).then_some(domain)
         }
     }
@@ -184,10 +185,12 @@ fn partners(imported: &Imported, known: &Known, draft: &mut Draft) {
     for domain in domains {
         let exact = DomainPattern::Exact(domain.clone());
         let under = DomainPattern::Under(domain.clone());
-        let is_for = |domains: &[DomainPattern]| domains.contains(&exact) || domains.contains(&under);
+        let is_for =
+            |domains: &[DomainPattern]| domains.contains(&exact) || domains.contains(&under);
         let outbound = imported.outbound.iter().flatten().find(|record| is_for(&record.domains));
         let inbound = imported.inbound.iter().flatten().find(|record| is_for(&record.domains));
-        let Some(partner) = known.partners.iter().find(|partner| partner.domains.contains(domain.as_str()))
+        let Some(partner) =
+            known.partners.iter().find(|partner| partner.domains.contains(domain.as_str()))
         else {
             let name = write::free_name(domain.as_str(), &known.partner_names());
             write::partner(&mut draft.toml, &name, domain, outbound, inbound);
@@ -247,7 +250,10 @@ impl Known {
         };
         let tables = |key: &str| {
             let items = root.get(key).and_then(|value| value.get_ref().as_array());
-            items.into_iter().flat_map(|items| items.iter()).filter_map(|item| item.get_ref().as_table())
+            items
+                .into_iter()
+                .flat_map(|items| items.iter())
+                .filter_map(|item| item.get_ref().as_table())
         };
         let imported = root.get("imported").and_then(|value| value.get_ref().as_table());
         Ok(Self {

@@ -35,22 +35,34 @@ pub fn read(files: &[ExportFile], exported_at: Timestamp) -> Result<Read, Import
     let mut tables = 0;
     for file in files {
         let Some(lines) = lines(file, &mut told) else { continue };
-        if lines.iter().all(|(_, line)| line.split_once('=').is_some_and(|(name, _)| is_parameter(name))) {
+        if lines
+            .iter()
+            .all(|(_, line)| line.split_once('=').is_some_and(|(name, _)| is_parameter(name)))
+        {
             let pairs = lines.iter().filter_map(|(_, line)| line.split_once('='));
-            settings.extend(pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())));
+            settings.extend(
+                pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())),
+            );
         } else {
             tables += 1;
             let read = lines.into_iter().map(|(number, line)| Entry::of(&file.path, number, &line));
             entries.extend(read);
         }
     }
-    let postconf = Postconf { settings, given: files.first().map(|file| file.path.clone()).unwrap_or_default() };
+    let postconf = Postconf {
+        settings,
+        given: files.first().map(|file| file.path.clone()).unwrap_or_default(),
+    };
     postconf.check(tables, &mut told);
     let mut imported = Imported::empty(Platform::Postfix, exported_at);
     imported.outbound = Some(records(&postconf, &entries, &mut told));
     imported.accepted_domains = Some(postconf.domains());
     let Told { mistakes, notes } = told;
-    if mistakes.is_empty() { Ok(Read { imported, notes }) } else { Err(ImportErrors { mistakes, notes }) }
+    if mistakes.is_empty() {
+        Ok(Read { imported, notes })
+    } else {
+        Err(ImportErrors { mistakes, notes })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -120,7 +132,11 @@ impl Entry {
     }
 
     fn place(&self) -> String {
-        format!("line {}: {}", self.line, crate::wire::text::printable_within(self.key.as_bytes(), 80))
+        format!(
+            "line {}: {}",
+            self.line,
+            crate::wire::text::printable_within(self.key.as_bytes(), 80)
+        )
     }
 }
 
@@ -141,13 +157,14 @@ impl Postconf {
         let mut whole = String::new();
         while let Some((before, behind)) = rest.split_once('$') {
             whole.push_str(before);
-            let (name, after) = match behind.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-                Some(pair) => pair,
-                None => {
-                    let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                    behind.split_at(end.unwrap_or(behind.len()))
-                }
-            };
+            let (name, after) =
+                match behind.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+                    Some(pair) => pair,
+                    None => {
+                        let end = behind.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                        behind.split_at(end.unwrap_or(behind.len()))
+                    }
+                };
             if let (Some(value), 1..) = (self.settings.get(name), depth) {
                 whole.push_str(&self.expanded(value, depth - 1));
             }
@@ -165,7 +182,8 @@ impl Postconf {
     fn check(&self, tables: usize, told: &mut Told) {
         if !self.is_there() {
             let hint = "postconf > postconf.txt";
-            let what = "none of the files is the output of postconf, which says what the tables are for";
+            let what =
+                "none of the files is the output of postconf, which says what the tables are for";
             told.mistakes.push(remark(&self.given, "", what, hint));
             return;
         }
@@ -182,14 +200,25 @@ impl Postconf {
         let text_types = ["hash:", "lmdb:", "texthash:", "cdb:", "btree:", "dbm:", "sdbm:"];
         for map in maps.split([',', ' ']).filter(|map| !map.is_empty()) {
             if !text_types.iter().any(|known| map.starts_with(known)) {
-                let what = format!("smtp_tls_policy_maps names {map}, which is no text: what it answers is not imported");
-                told.mistakes.push(remark(&self.given, "", what, "the records would say less than Postfix does"));
+                let what = format!(
+                    "smtp_tls_policy_maps names {map}, which is no text: what it answers is not imported"
+                );
+                told.mistakes.push(remark(
+                    &self.given,
+                    "",
+                    what,
+                    "the records would say less than Postfix does",
+                ));
             }
         }
         let per_site = self.value("smtp_tls_per_site");
-        for (name, value) in [("transport_maps", self.value("transport_maps")), ("smtp_tls_per_site", per_site)] {
+        for (name, value) in
+            [("transport_maps", self.value("transport_maps")), ("smtp_tls_per_site", per_site)]
+        {
             if !value.is_empty() {
-                let what = format!("{name} is {value}: mail that it sends elsewhere has the rule of that place");
+                let what = format!(
+                    "{name} is {value}: mail that it sends elsewhere has the rule of that place"
+                );
                 told.notes.push(remark(&self.given, "", what, ""));
             }
         }
@@ -198,9 +227,14 @@ impl Postconf {
     /// Our mail domains, as far as they are written out.
     fn domains(&self) -> Vec<AcceptedDomain> {
         let mut domains: Vec<AcceptedDomain> = Vec::new();
-        for name in ["mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"] {
+        for name in
+            ["mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"]
+        {
             let value = self.value(name);
-            for word in value.split([',', ' ', '\t']).filter(|word| word.contains('.') && !word.contains([':', '/'])) {
+            for word in value
+                .split([',', ' ', '\t'])
+                .filter(|word| word.contains('.') && !word.contains([':', '/']))
+            {
                 let is_local = word.starts_with("localhost");
                 if let (Ok(domain), false) = (word.parse::<Domain>(), is_local)
                     && !domains.iter().any(|known| known.domain == domain)
@@ -225,7 +259,10 @@ fn records(postconf: &Postconf, entries: &[Entry], told: &mut Told) -> Vec<Outbo
     let setting = postconf.setting();
     let default = match postconf.value("smtp_tls_security_level") {
         // postconf(5): without a level the two old switches decide.
-        level if level.is_empty() => match (postconf.value("smtp_enforce_tls").as_str(), postconf.value("smtp_use_tls").as_str()) {
+        level if level.is_empty() => match (
+            postconf.value("smtp_enforce_tls").as_str(),
+            postconf.value("smtp_use_tls").as_str(),
+        ) {
             ("yes", _) => "encrypt",
             (_, "yes") => "may",
             _ => "none",
@@ -244,7 +281,12 @@ fn records(postconf: &Postconf, entries: &[Entry], told: &mut Told) -> Vec<Outbo
         let policy = match Policy::parse(&entry.policy, &setting, &entry.key) {
             Ok(policy) => policy,
             Err(what) => {
-                told.mistakes.push(remark(&entry.file, entry.place(), what, "TLS_README lists the words of a policy"));
+                told.mistakes.push(remark(
+                    &entry.file,
+                    entry.place(),
+                    what,
+                    "TLS_README lists the words of a policy",
+                ));
                 continue;
             }
         };
@@ -256,14 +298,24 @@ fn records(postconf: &Postconf, entries: &[Entry], told: &mut Told) -> Vec<Outbo
             (true, Ok(pattern)) => records.push(policy.record(&entry.key, pattern, None)),
             (false, _) if !relay.is_empty() => {
                 let what = format!("is never looked up: all mail goes to the relayhost {relay}");
-                told.notes.push(remark(&entry.file, entry.place(), what, "unless transport_maps sends it there"));
+                told.notes.push(remark(
+                    &entry.file,
+                    entry.place(),
+                    what,
+                    "unless transport_maps sends it there",
+                ));
             }
             (false, _) => {
                 let what = "is for a next hop and not for a mail domain: it is left out";
                 told.notes.push(remark(&entry.file, entry.place(), what, ""));
             }
             (true, Err(error)) => {
-                told.mistakes.push(remark(&entry.file, entry.place(), error.to_string(), "a table of names is needed, not one of patterns"));
+                told.mistakes.push(remark(
+                    &entry.file,
+                    entry.place(),
+                    error.to_string(),
+                    "a table of names is needed, not one of patterns",
+                ));
             }
         }
     }
@@ -277,7 +329,9 @@ fn records(postconf: &Postconf, entries: &[Entry], told: &mut Told) -> Vec<Outbo
             let relay = (!relay.is_empty()).then_some(relay.as_str());
             records.push(policy.record(name, DomainPattern::All, relay));
         }
-        Err(what) => told.mistakes.push(remark(&postconf.given, "smtp_tls_security_level", what, "")),
+        Err(what) => {
+            told.mistakes.push(remark(&postconf.given, "smtp_tls_security_level", what, ""))
+        }
     }
     records
 }

@@ -42,7 +42,8 @@ pub(super) fn zone(record: &OutboundRecord, base: &str) -> String {
 
 /// A name as one label of a domain.
 fn label(name: &str) -> String {
-    let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    let letters =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     let mut label = String::new();
     for letter in letters {
         if letter != '-' || !label.is_empty() && !label.ends_with('-') {
@@ -59,7 +60,8 @@ pub(super) fn needs_clone(record: &OutboundRecord, base: &str) -> Option<&'stati
     let refuses_good = level(record) == Level::Name
         && !record.names.is_empty()
         && !record.names.iter().any(|name| name.is_met_by(&good));
-    let uses_hosts = record.uses_mx == Some(false) || record.uses_mx.is_none() && !record.smart_hosts.is_empty();
+    let uses_hosts =
+        record.uses_mx == Some(false) || record.uses_mx.is_none() && !record.smart_hosts.is_empty();
     if uses_hosts {
         Some("it sends everything to its smart hosts, so that probes would go to the partner")
     } else if refuses_good {

@@ -33,19 +33,33 @@ pub(super) fn script(imported: &Imported, base: &str) -> Script {
 }
 
 fn one(record: &OutboundRecord, base: &str, script: &mut Script) {
-    let list: Vec<String> = domains(record, base).into_iter().map(|(_, domain)| quoted(&domain)).collect();
+    let list: Vec<String> =
+        domains(record, base).into_iter().map(|(_, domain)| quoted(&domain)).collect();
     let list = list.join(",");
     let name = quoted(&record.name);
     match needs_clone(record, base) {
         None => {
-            let _ = writeln!(script.add, "Set-OutboundConnector -Identity {name} -RecipientDomains @{{Add={list}}}");
-            let _ = writeln!(script.remove, "Set-OutboundConnector -Identity {name} -RecipientDomains @{{Remove={list}}}");
+            let _ = writeln!(
+                script.add,
+                "Set-OutboundConnector -Identity {name} -RecipientDomains @{{Add={list}}}"
+            );
+            let _ = writeln!(
+                script.remove,
+                "Set-OutboundConnector -Identity {name} -RecipientDomains @{{Remove={list}}}"
+            );
         }
         Some(why) => {
             let _ = writeln!(script.add, "# A clone of {name}: {why}.");
             let clone = quoted(&clone_name(record));
-            let _ = writeln!(script.add, "New-OutboundConnector -Name {clone} {}", parameters(record, base, &list));
-            let _ = writeln!(script.remove, "Remove-OutboundConnector -Identity {clone} -Confirm:$false");
+            let _ = writeln!(
+                script.add,
+                "New-OutboundConnector -Name {clone} {}",
+                parameters(record, base, &list)
+            );
+            let _ = writeln!(
+                script.remove,
+                "Remove-OutboundConnector -Identity {clone} -Confirm:$false"
+            );
         }
     }
     if record.rule_scoped == Some(true) {
@@ -62,7 +76,11 @@ fn parameters(record: &OutboundRecord, base: &str, list: &str) -> String {
         Some(Forced::At(Level::Encrypt)) => told.push_str(" -TlsSettings EncryptionOnly"),
         Some(Forced::At(Level::Ca)) => told.push_str(" -TlsSettings CertificateValidation"),
         Some(Forced::At(Level::Name)) => {
-            let _ = write!(told, " -TlsSettings DomainValidation -TlsDomain '*.{}'", zone(record, base));
+            let _ = write!(
+                told,
+                " -TlsSettings DomainValidation -TlsDomain '*.{}'",
+                zone(record, base)
+            );
         }
         Some(Forced::At(Level::Dane | Level::MtaSts | Level::Pinned) | Forced::Not) | None => {}
     }

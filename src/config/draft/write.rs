@@ -49,21 +49,50 @@ fn line(toml: &mut String, words: std::fmt::Arguments<'_>) {
 pub(super) fn organisation(toml: &mut String, imported: &Imported, records: &str) {
     let ours: Vec<String> =
         imported.accepted_domains.iter().flatten().map(|ours| ours.domain.to_string()).collect();
-    line(toml, format_args!("# Drafted from {}'s own records. A line that says \"needs a person\" does.", imported.platform));
+    line(
+        toml,
+        format_args!(
+            "# Drafted from {}'s own records. A line that says \"needs a person\" does.",
+            imported.platform
+        ),
+    );
     line(toml, format_args!("\n[organisation]"));
     line(toml, format_args!("name = \"Our organisation\"  # needs a person: what people call it"));
     if ours.is_empty() {
-        line(toml, format_args!("domains = [\"change-me.invalid\"]  # needs a person: our mail domains; Get-AcceptedDomain was not imported"));
+        line(
+            toml,
+            format_args!(
+                "domains = [\"change-me.invalid\"]  # needs a person: our mail domains; Get-AcceptedDomain was not imported"
+            ),
+        );
     } else {
         line(toml, format_args!("domains = {}", texts(&ours)));
     }
-    line(toml, format_args!("#ehlo = \"probe.example.org\"  # needs a person: the name of this host, as its PTR record has it"));
+    line(
+        toml,
+        format_args!(
+            "#ehlo = \"probe.example.org\"  # needs a person: the name of this host, as its PTR record has it"
+        ),
+    );
     line(toml, format_args!("\n[imported]\nrecords = [{}]", text(records)));
 }
 
 /// A rule for mail from us.
-pub(super) fn outbound(toml: &mut String, imported: &Imported, record: &OutboundRecord, base: &str) {
-    line(toml, format_args!("\n# {}: {}, for {}.", comment(&record.name), comment(&record.said), super::listed(&record.domains)));
+pub(super) fn outbound(
+    toml: &mut String,
+    imported: &Imported,
+    record: &OutboundRecord,
+    base: &str,
+) {
+    line(
+        toml,
+        format_args!(
+            "\n# {}: {}, for {}.",
+            comment(&record.name),
+            comment(&record.said),
+            super::listed(&record.domains)
+        ),
+    );
     line(toml, format_args!("[[connector]]"));
     line(toml, format_args!("name = {}", text(&record.name)));
     line(toml, format_args!("direction = \"outbound\""));
@@ -72,15 +101,24 @@ pub(super) fn outbound(toml: &mut String, imported: &Imported, record: &Outbound
         exchange(toml, imported);
         from_us(toml, imported, record, base);
     } else {
-        line(toml, format_args!("# Needs a person: [connector.submit], [connector.canaries] and [connector.sender], as in `mxwarden config example`."));
+        line(
+            toml,
+            format_args!(
+                "# Needs a person: [connector.submit], [connector.canaries] and [connector.sender], as in `mxwarden config example`."
+            ),
+        );
     }
 }
 
 fn requirement(toml: &mut String, record: &OutboundRecord) {
     let level = level(record);
     let doubt = match record.forced {
-        Some(Forced::At(_)) => "needs a person: is this what was agreed? It is what the record says today",
-        Some(Forced::Not) => "needs a person: the record demands no TLS; this is the least an agreement can be",
+        Some(Forced::At(_)) => {
+            "needs a person: is this what was agreed? It is what the record says today"
+        }
+        Some(Forced::Not) => {
+            "needs a person: the record demands no TLS; this is the least an agreement can be"
+        }
         None => "needs a person: the export does not say what is demanded",
     };
     line(toml, format_args!("level = \"{level}\"  # {doubt}"));
@@ -111,22 +149,54 @@ fn exchange(toml: &mut String, imported: &Imported) {
 fn from_us(toml: &mut String, imported: &Imported, record: &OutboundRecord, base: &str) {
     let ours = imported.accepted_domains.iter().flatten().next();
     let ours = ours.map_or_else(|| "change-me.invalid".to_owned(), |ours| ours.domain.to_string());
-    line(toml, format_args!("# Needs a person: the mailbox that probes are sent as, and the client that may send as it."));
+    line(
+        toml,
+        format_args!(
+            "# Needs a person: the mailbox that probes are sent as, and the client that may send as it."
+        ),
+    );
     line(toml, format_args!("#[connector.submit]"));
     line(toml, format_args!("#url = \"smtp+starttls://smtp.office365.com:587\""));
     line(toml, format_args!("#from = \"tls-probe@{ours}\""));
     line(toml, format_args!("#username = \"tls-probe@{ours}\""));
-    line(toml, format_args!("#oauth2 = {{ token_url = \"https://login.microsoftonline.com/TENANT/oauth2/v2.0/token\", client_id = \"…\", client_secret_file = \"…\", scope = \"https://outlook.office365.com/.default\" }}"));
+    line(
+        toml,
+        format_args!(
+            "#oauth2 = {{ token_url = \"https://login.microsoftonline.com/TENANT/oauth2/v2.0/token\", client_id = \"…\", client_secret_file = \"…\", scope = \"https://outlook.office365.com/.default\" }}"
+        ),
+    );
     match needs_clone(record, base) {
         None => {
-            line(toml, format_args!("# Needs a person: the canary domains, once they are among this connector's RecipientDomains."));
+            line(
+                toml,
+                format_args!(
+                    "# Needs a person: the canary domains, once they are among this connector's RecipientDomains."
+                ),
+            );
             canary_lines(toml, record, base);
         }
         Some(why) => {
-            line(toml, format_args!("# Needs a person: this connector cannot carry canaries, because {why}."));
-            line(toml, format_args!("# Its clone does, once it is there; `proved_on` belongs above the tables of this connector."));
+            line(
+                toml,
+                format_args!(
+                    "# Needs a person: this connector cannot carry canaries, because {why}."
+                ),
+            );
+            line(
+                toml,
+                format_args!(
+                    "# Its clone does, once it is there; `proved_on` belongs above the tables of this connector."
+                ),
+            );
             line(toml, format_args!("#proved_on = {}", text(&clone_name(record))));
-            line(toml, format_args!("#[[connector]]\n#name = {}\n#direction = \"outbound\"\n#level = \"{}\"", text(&clone_name(record)), level(record)));
+            line(
+                toml,
+                format_args!(
+                    "#[[connector]]\n#name = {}\n#direction = \"outbound\"\n#level = \"{}\"",
+                    text(&clone_name(record)),
+                    level(record)
+                ),
+            );
             if level(record) == Level::Name {
                 line(toml, format_args!("#names = [\"*.{}\"]", zone(record, base)));
             }
@@ -144,13 +214,23 @@ fn canary_lines(toml: &mut String, record: &OutboundRecord, base: &str) {
 
 /// A rule for mail to us.
 pub(super) fn inbound(toml: &mut String, imported: &Imported, record: &InboundRecord) {
-    line(toml, format_args!("\n# {}: {}, for {}.", comment(&record.name), comment(&said(record)), super::listed(&record.domains)));
+    line(
+        toml,
+        format_args!(
+            "\n# {}: {}, for {}.",
+            comment(&record.name),
+            comment(&said(record)),
+            super::listed(&record.domains)
+        ),
+    );
     line(toml, format_args!("[[connector]]"));
     line(toml, format_args!("name = {}", text(&record.name)));
     line(toml, format_args!("direction = \"inbound\""));
     let doubt = match record.requires_tls {
         Some(true) => "needs a person: is this what was agreed? It is what the record says today",
-        Some(false) => "needs a person: the record demands no TLS; this is the least an agreement can be",
+        Some(false) => {
+            "needs a person: the record demands no TLS; this is the least an agreement can be"
+        }
         None => "needs a person: the export does not say what is demanded",
     };
     line(toml, format_args!("level = \"encrypt\"  # {doubt}"));
@@ -159,12 +239,20 @@ pub(super) fn inbound(toml: &mut String, imported: &Imported, record: &InboundRe
         Some((name, Ok(_))) => {
             let doubt = match record.restricted_to_certificate {
                 Some(true) => "",
-                Some(false) | None => "  # needs a person: named in the record, and not insisted on there",
+                Some(false) | None => {
+                    "  # needs a person: named in the record, and not insisted on there"
+                }
             };
             line(toml, format_args!("client_names = {}{doubt}", texts([name])));
         }
         Some((name, Err(_))) => {
-            line(toml, format_args!("#client_names = []  # needs a person: TlsSenderCertificateName is {}", comment(name)));
+            line(
+                toml,
+                format_args!(
+                    "#client_names = []  # needs a person: TlsSenderCertificateName is {}",
+                    comment(name)
+                ),
+            );
         }
         None => {}
     }
@@ -174,11 +262,20 @@ pub(super) fn inbound(toml: &mut String, imported: &Imported, record: &InboundRe
 /// What nobody but a person knows of a rule for mail to us.
 fn to_us(toml: &mut String, imported: &Imported, record: &InboundRecord) {
     let default = imported.accepted_domains.iter().flatten();
-    let default = default.clone().find(|ours| ours.is_default == Some(true)).or_else(|| default.clone().next());
-    let ours = default.map_or_else(|| "change-me.invalid".to_owned(), |ours| ours.domain.to_string());
+    let default = default
+        .clone()
+        .find(|ours| ours.is_default == Some(true))
+        .or_else(|| default.clone().next());
+    let ours =
+        default.map_or_else(|| "change-me.invalid".to_owned(), |ours| ours.domain.to_string());
     let partner = record.domains.iter().find_map(|one| partner_domain(imported, one));
     let partner = partner.map_or_else(|| "partner.invalid".to_owned(), ToString::to_string);
-    line(toml, format_args!("# Needs a person: as whom we probe, and the mailbox of ours that takes the probes."));
+    line(
+        toml,
+        format_args!(
+            "# Needs a person: as whom we probe, and the mailbox of ours that takes the probes."
+        ),
+    );
     line(toml, format_args!("#[connector.probe]"));
     line(toml, format_args!("#mail_from = \"tls-probe@{partner}\""));
     line(toml, format_args!("#rcpt_to = \"tls-probe@{ours}\""));
@@ -199,8 +296,19 @@ fn to_us(toml: &mut String, imported: &Imported, record: &InboundRecord) {
         line(toml, format_args!("#networks = {}", texts(&record.networks)));
     }
     if keyed_on == "certificate" {
-        line(toml, format_args!("#client_certificate = {{ chain_file = \"…\", key_file = \"…\" }}  # a certificate for {}", comment(record.certificate_name.as_deref().unwrap_or("it"))));
-        line(toml, format_args!("#control_mail_from = \"tls-probe@elsewhere.example\"  # where no such certificate can be had"));
+        line(
+            toml,
+            format_args!(
+                "#client_certificate = {{ chain_file = \"…\", key_file = \"…\" }}  # a certificate for {}",
+                comment(record.certificate_name.as_deref().unwrap_or("it"))
+            ),
+        );
+        line(
+            toml,
+            format_args!(
+                "#control_mail_from = \"tls-probe@elsewhere.example\"  # where no such certificate can be had"
+            ),
+        );
     }
 }
 
@@ -213,23 +321,52 @@ pub(super) fn partner(
     inbound: Option<&InboundRecord>,
 ) {
     line(toml, format_args!("\n[[partner]]"));
-    line(toml, format_args!("name = {}  # needs a person: what people call it; domains of one partner may stand together", text(name)));
-    let covers = |domains: &[DomainPattern]| domains.iter().any(|pattern| pattern.fit(domain).is_some());
-    let is_bare = outbound.is_none_or(|record| covers(&record.domains)) && inbound.is_none_or(|record| covers(&record.domains));
-    let doubt = if is_bare { "" } else { "  # needs a person: the record is for *.DOMAIN, which is not said to be for DOMAIN itself" };
+    line(
+        toml,
+        format_args!(
+            "name = {}  # needs a person: what people call it; domains of one partner may stand together",
+            text(name)
+        ),
+    );
+    let covers =
+        |domains: &[DomainPattern]| domains.iter().any(|pattern| pattern.fit(domain).is_some());
+    let is_bare = outbound.is_none_or(|record| covers(&record.domains))
+        && inbound.is_none_or(|record| covers(&record.domains));
+    let doubt = if is_bare {
+        ""
+    } else {
+        "  # needs a person: the record is for *.DOMAIN, which is not said to be for DOMAIN itself"
+    };
     line(toml, format_args!("domains = [\"{domain}\"]{doubt}"));
-    let uses_hosts = |record: &&OutboundRecord| record.uses_mx != Some(true) && !record.smart_hosts.is_empty();
+    let uses_hosts =
+        |record: &&OutboundRecord| record.uses_mx != Some(true) && !record.smart_hosts.is_empty();
     if let Some(record) = outbound.filter(uses_hosts) {
-        let (names, others): (Vec<_>, Vec<_>) = record.smart_hosts.iter().partition(|host| host.parse::<Host>().is_ok());
+        let (names, others): (Vec<_>, Vec<_>) =
+            record.smart_hosts.iter().partition(|host| host.parse::<Host>().is_ok());
         if !names.is_empty() {
-            line(toml, format_args!("targets = {}", texts(names.iter().map(|host| format!("host:{host}")))));
+            line(
+                toml,
+                format_args!(
+                    "targets = {}",
+                    texts(names.iter().map(|host| format!("host:{host}")))
+                ),
+            );
         }
         if !others.is_empty() {
             let others: Vec<&str> = others.iter().map(|host| host.as_str()).collect();
-            line(toml, format_args!("# Needs a person: a target is a name, and this smart host is none: {}", comment(&others.join(", "))));
+            line(
+                toml,
+                format_args!(
+                    "# Needs a person: a target is a name, and this smart host is none: {}",
+                    comment(&others.join(", "))
+                ),
+            );
         }
     }
-    for (key, name) in [("outbound", outbound.map(|record| &record.name)), ("inbound", inbound.map(|record| &record.name))] {
+    for (key, name) in [
+        ("outbound", outbound.map(|record| &record.name)),
+        ("inbound", inbound.map(|record| &record.name)),
+    ] {
         if let Some(name) = name {
             line(toml, format_args!("{key} = {}", text(name)));
         }

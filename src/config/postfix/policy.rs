@@ -35,13 +35,22 @@ impl Policy {
                 // More than one is allowed, and all count.
                 Some(("match", value)) => matches.push(value),
                 Some(("protocols", value)) => protocols = value,
-                Some(("ciphers" | "exclude" | "servername" | "tafile" | "connection_reuse" | "enable_rpk" | "policy_type" | "policy_domain" | "policy_string" | "mx_host_pattern" | "policy_ttl" | "policy_failure", _)) => {}
+                Some((
+                    "ciphers" | "exclude" | "servername" | "tafile" | "connection_reuse"
+                    | "enable_rpk" | "policy_type" | "policy_domain" | "policy_string"
+                    | "mx_host_pattern" | "policy_ttl" | "policy_failure",
+                    _,
+                )) => {}
                 _ => return Err(format!("`{word}` is no attribute of a policy")),
             }
         }
         let given = matches.join(":");
         let or = |given: &str, setting: &str, otherwise: &str| {
-            [given, setting, otherwise].iter().find(|text| !text.is_empty()).map(|text| (*text).to_owned()).unwrap_or_default()
+            [given, setting, otherwise]
+                .iter()
+                .find(|text| !text.is_empty())
+                .map(|text| (*text).to_owned())
+                .unwrap_or_default()
         };
         let (forced, names, pins) = match level {
             // dane falls back to what "may" does where there is no TLSA record.
@@ -62,7 +71,12 @@ impl Policy {
         Ok(Self { said: text.to_owned(), forced, names, pins, lowest: lowest(protocols)? })
     }
 
-    pub(super) fn record(&self, name: &str, domains: DomainPattern, relay: Option<&str>) -> OutboundRecord {
+    pub(super) fn record(
+        &self,
+        name: &str,
+        domains: DomainPattern,
+        relay: Option<&str>,
+    ) -> OutboundRecord {
         OutboundRecord {
             name: name.to_owned(),
             guid: None,
@@ -124,7 +138,9 @@ fn pins(matches: &str) -> Result<Vec<Pin>, String> {
     for word in matches.split('|').filter(|word| !word.is_empty()) {
         let digits: String = word.chars().filter(|c| *c != ':').collect();
         if digits.len() != 64 {
-            return Err(format!("`{word}` is no SHA-256 fingerprint: smtp_tls_fingerprint_digest = sha256 is needed"));
+            return Err(format!(
+                "`{word}` is no SHA-256 fingerprint: smtp_tls_fingerprint_digest = sha256 is needed"
+            ));
         }
         pins.push(digits.parse().map_err(|error| format!("{error}"))?);
     }
@@ -159,8 +175,13 @@ fn lowest(protocols: &str) -> Result<TlsVersion, String> {
             only.extend(version(word)?);
         }
     }
-    let spoken = |one: &TlsVersion| *one >= floor && !without.contains(one) && (only.is_empty() || only.contains(one));
-    TlsVersion::ALL.into_iter().find(spoken).ok_or_else(|| format!("`{protocols}` leaves no protocol"))
+    let spoken = |one: &TlsVersion| {
+        *one >= floor && !without.contains(one) && (only.is_empty() || only.contains(one))
+    };
+    TlsVersion::ALL
+        .into_iter()
+        .find(spoken)
+        .ok_or_else(|| format!("`{protocols}` leaves no protocol"))
 }
 
 #[cfg(test)]
@@ -168,7 +189,11 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Policy, String> {
-        let setting = Setting { mandatory_protocols: String::new(), secure_match: String::new(), verify_match: String::new() };
+        let setting = Setting {
+            mandatory_protocols: String::new(),
+            secure_match: String::new(),
+            verify_match: String::new(),
+        };
         Policy::parse(text, &setting, "fabrikam.test")
     }
 
@@ -178,7 +203,11 @@ mod tests {
         fn check(text: &str, forced: Forced, names: &[&str]) {
             let policy = parse(text).unwrap();
             let told: Vec<String> = policy.names.iter().map(ToString::to_string).collect();
-            assert_eq!((policy.forced, told.as_slice()), (forced, names.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()), "{text}");
+            assert_eq!(
+                (policy.forced, told.as_slice()),
+                (forced, names.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()),
+                "{text}"
+            );
         }
         let name = Forced::At(Level::Name);
         check("may", Forced::Not, &[]);
@@ -193,7 +222,14 @@ mod tests {
         check("secure match=nexthop:.example.org", name, &["fabrikam.test", "*.example.org"]);
         check("secure match=a.test match=b.test", name, &["a.test", "b.test"]);
         check("verify match=hostname:nexthop", name, &[]); // the widest counts
-        for bad in ["", "encrypted", "encrypt protocols=TLSv2", "secure mtach=x", "fingerprint", "fingerprint match=AB:CD"] {
+        for bad in [
+            "",
+            "encrypted",
+            "encrypt protocols=TLSv2",
+            "secure mtach=x",
+            "fingerprint",
+            "fingerprint match=AB:CD",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         let pin = "AB:".repeat(31) + "AB";

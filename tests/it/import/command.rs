@@ -33,7 +33,8 @@ const EXCHANGE: [&str; 5] = [
     "exchange/domains.json",
     "exchange/transport.json",
 ];
-const FILES: [&str; 5] = ["outbound.json", "inbound.json", "rules.json", "domains.json", "transport.json"];
+const FILES: [&str; 5] =
+    ["outbound.json", "inbound.json", "rules.json", "domains.json", "transport.json"];
 
 /// `UPDATE=1` takes what is written now.
 #[track_caller]
@@ -42,11 +43,16 @@ fn golden(name: &str, is: &str) {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, is).unwrap();
     }
-    assert_eq!(is, fs::read_to_string(&path).unwrap_or_default(), "UPDATE=1 takes what is written now");
+    assert_eq!(
+        is,
+        fs::read_to_string(&path).unwrap_or_default(),
+        "UPDATE=1 takes what is written now"
+    );
 }
 
 fn import_exchange(folder: &Path) -> String {
-    let args: Vec<&str> = ["import", "exchange"].into_iter().chain(FILES).chain(["-o", "mxwarden.toml"]).collect();
+    let args: Vec<&str> =
+        ["import", "exchange"].into_iter().chain(FILES).chain(["-o", "mxwarden.toml"]).collect();
     let (code, out, err) = mxwarden(folder, &args);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     out
@@ -82,7 +88,9 @@ fn what_needs_a_person_is_valid_once_it_is_filled_in() {
         // Certificates and clones need more than a line.
         .filter(|line| !line.contains("client_certificate") && !line.starts_with("#proved_on"))
         .map(|line| match line.strip_prefix('#') {
-            Some(key) if !key.starts_with(' ') => key.replace("client_secret_file = \"…\"", "client_secret_file = \"secret\""),
+            Some(key) if !key.starts_with(' ') => {
+                key.replace("client_secret_file = \"…\"", "client_secret_file = \"secret\"")
+            }
             _ => line.to_owned(),
         })
         .collect();
@@ -117,7 +125,15 @@ fn importing_again_keeps_what_was_edited_by_hand() {
     assert_eq!(fs::read_to_string(&path).unwrap(), edited);
     assert!(out.contains("changed since the last import: connector 'To Fabrikam': demands: TlsSettings EncryptionOnly"), "{out}");
     // And the claim says so, with the records alone.
-    let args = ["verify", "--config", "mxwarden.toml", "--claim", "outbound/configured", "--format", "json"];
+    let args = [
+        "verify",
+        "--config",
+        "mxwarden.toml",
+        "--claim",
+        "outbound/configured",
+        "--format",
+        "json",
+    ];
     let (code, out, err) = mxwarden(folder.path(), &args);
     assert_eq!(code, Some(1), "{err}");
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -125,11 +141,17 @@ fn importing_again_keeps_what_was_edited_by_hand() {
     assert_eq!(report["partners"][0]["claims"][0]["findings"][0]["id"], "connector-weaker");
     assert_eq!(report["partners"][1]["state"], "compliant");
     // A new connector comes behind what is there.
-    let more = fs::read_to_string(&export).unwrap().replace("northwind.test", "tailspin.test").replace("To Northwind", "To Tailspin");
+    let more = fs::read_to_string(&export)
+        .unwrap()
+        .replace("northwind.test", "tailspin.test")
+        .replace("To Northwind", "To Tailspin");
     fs::write(&export, more).unwrap();
     import_exchange(folder.path());
     let now = fs::read_to_string(&path).unwrap();
-    assert!(now.starts_with(&edited) && now[edited.len()..].contains("name = \"To Tailspin\""), "{now}");
+    assert!(
+        now.starts_with(&edited) && now[edited.len()..].contains("name = \"To Tailspin\""),
+        "{now}"
+    );
     assert_eq!(mxwarden(folder.path(), &["config", "check", "mxwarden.toml"]).0, Some(0));
 }
 
@@ -151,11 +173,15 @@ fn an_old_export_is_old_whenever_it_is_imported() {
 #[test]
 fn a_mistake_leaves_everything_as_it_was() {
     let folder = folder(&["exchange/outbound.json", "exchange/bad-unknown-integer.json"]);
-    let args = ["import", "exchange", "outbound.json", "bad-unknown-integer.json", "-o", "mxwarden.toml"];
+    let args =
+        ["import", "exchange", "outbound.json", "bad-unknown-integer.json", "-o", "mxwarden.toml"];
     let (code, out, err) = mxwarden(folder.path(), &args);
     assert_eq!((code, out.as_str()), (Some(2), ""));
     assert!(err.starts_with("error: nothing was imported: 1 mistake\nbad-unknown-integer.json: To Fabrikam: TlsSettings: `7`"), "{err}");
-    assert!(!folder.path().join("mxwarden.toml").exists() && !folder.path().join("exchange.json").exists());
+    assert!(
+        !folder.path().join("mxwarden.toml").exists()
+            && !folder.path().join("exchange.json").exists()
+    );
     // Nor is a file overwritten that is none of ours.
     let args = ["import", "exchange", "outbound.json", "--records", "outbound.json"];
     let before = fs::read(folder.path().join("outbound.json")).unwrap();
@@ -186,8 +212,36 @@ fn postfix_is_imported_by_the_same_door() {
     let (code, out, err) = mxwarden(folder.path(), &["config", "check", "mxwarden.toml"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.ends_with("valid: 3 partners, 3 connectors, 0 canaries\n"), "{out}");
-    let args = ["verify", "--config", "mxwarden.toml", "--claim", "outbound/configured", "--format", "csv"];
+    let args = [
+        "verify",
+        "--config",
+        "mxwarden.toml",
+        "--claim",
+        "outbound/configured",
+        "--format",
+        "csv",
+    ];
     let (code, out, _) = mxwarden(folder.path(), &args);
     // Only the entry with a floor of its own says what was agreed: Postfix goes down to TLS 1.0.
     assert_eq!(code, Some(1), "{out}");
+}
+
+#[test]
+fn a_pasted_reply_is_explained() {
+    let folder = folder(&[]);
+    let reply = "450 4.4.317 Cannot connect to remote server [Message=451 5.7.3 STARTTLS is required to send mail] [LastAttemptedServerName=mx.fabrikam.test]";
+    let (code, out, err) = mxwarden(folder.path(), &["explain", reply]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(
+        out.starts_with(
+            "no-starttls (reply): the receiver offers no STARTTLS, and the sender demands it\n"
+        ),
+        "{out}"
+    );
+    assert!(out.ends_with("Server: mx.fabrikam.test\n"), "{out}");
+    // Without quotes as well.
+    let words: Vec<&str> = ["explain"].into_iter().chain(reply.split(' ')).collect();
+    assert_eq!(mxwarden(folder.path(), &words).1, out);
+    let (code, _, err) = mxwarden(folder.path(), &["explain", "cert-expird"]);
+    assert_eq!((code, err.contains("did you mean `cert-expired`?")), (Some(2), true), "{err}");
 }
