@@ -4,7 +4,7 @@ use super::render::{Format, HistoryFormat};
 use crate::model::claim::Claim;
 use crate::model::judgement::Quorum;
 use crate::model::requirement::{Level, MinVersion, Pin};
-use crate::wire::name::{Host, NamePattern};
+use crate::wire::name::{Domain, Host, NamePattern};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use std::{
@@ -52,6 +52,8 @@ pub enum Command {
     Run(RunArgs),
     /// Be silent about a partner for a while, in the daemon that runs.
     Mute(MuteArgs),
+    /// Turn the connector records of a mail system into connectors and partners.
+    Import(ImportArgs),
     /// Prove every configured claim now: what receivers offer and refuse, and what our own mail system refuses.
     Verify(Box<VerifyArgs>),
 }
@@ -322,12 +324,57 @@ pub struct ManpagesArgs {
     pub directory: PathBuf,
 }
 
+/// `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// From what.
+    #[command(subcommand)]
+    pub command: ImportCommand,
+}
+
+/// The mail systems that records can be imported from.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Exchange Online: JSON from PowerShell.
+    #[command(after_long_help = format!(
+        "Run in PowerShell, with the module ExchangeOnlineManagement 3 or later and the role View-Only \
+         Configuration, and import all files at once:\n\n{}\n\n\
+         Without rules.json a connector that works through mail flow rules cannot be judged. Connectors and \
+         partners that stand in the configuration already are kept as they are: what was agreed is yours to say.",
+        crate::config::exchange::EXPORT
+    ))]
+    Exchange(ImportFilesArgs),
+    /// Postfix: the output of `postconf -n`, and the tables of `smtp_tls_policy_maps`.
+    #[command(after_long_help = "Run on the Postfix host, and import both files at once:\n\n\
+        postconf > postconf.txt\n\
+        cp /etc/postfix/tls_policy tls_policy    # the file that smtp_tls_policy_maps names\n\n\
+        `postconf -n` will do as well: what it leaves out has its default.")]
+    Postfix(ImportFilesArgs),
+}
+
+/// `import exchange` and `import postfix`.
+#[derive(Debug, Args)]
+pub struct ImportFilesArgs {
+    /// The exports; all of them at once.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write the configuration here, behind what stands there, and the records beside it.
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Keep the records here; default: exchange.json or postfix.json beside the configuration.
+    #[arg(long, value_name = "FILE")]
+    pub records: Option<PathBuf>,
+    /// The domain below which canary domains are made; default: canary below our own.
+    #[arg(long, value_name = "DOMAIN")]
+    pub canaries: Option<Domain>,
+}
+
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The id, such as cert-expired; without one, all ids are listed.
+    /// The id, such as cert-expired, or an SMTP reply or NDR as it was pasted; without one, all ids are listed.
     #[arg(value_name = "ID")]
-    pub id: Option<String>,
+    pub id: Vec<String>,
 }
 
 /// `history`.

@@ -16,6 +16,7 @@ mod explain;
 mod manual;
 mod history;
 mod mute;
+mod import;
 pub mod render;
 mod run;
 mod verify;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::History(args) => history::run(args, &mut out),
         Command::Run(args) => run::run(args),
         Command::Mute(args) => mute::run(args, &mut out),
+        Command::Import(args) => import::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

@@ -24,7 +24,8 @@ Connect-ExchangeOnline
 & { Get-OutboundConnector; Get-OutboundConnector -IncludeTestModeConnectors $true } |
   ConvertTo-Json -Depth 5 | Out-File outbound.json -Encoding utf8
 Get-InboundConnector | ConvertTo-Json -Depth 5 | Out-File inbound.json -Encoding utf8
-Get-TransportRule -ResultSize Unlimited | ConvertTo-Json -Depth 5 | Out-File rules.json -Encoding utf8
+Get-TransportRule -ResultSize Unlimited |
+  ConvertTo-Json -Depth 5 | Out-File rules.json -Encoding utf8
 Get-AcceptedDomain | ConvertTo-Json -Depth 5 | Out-File domains.json -Encoding utf8
 Get-TransportConfig | ConvertTo-Json -Depth 5 | Out-File transport.json -Encoding utf8";
 

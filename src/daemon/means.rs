@@ -18,16 +18,20 @@ use crate::config::{
 };
 use crate::judge::{receiver::Tenant, replies::ReplyTable};
 use crate::model::{
-    connector::{Credentials, OutboundConnector}, deep::Depth, judgement::Quorum, limits::Limits, roots::Roots,
+    connector::{Credentials, OutboundConnector},
+    deep::Depth,
+    judgement::Quorum,
+    limits::Limits,
+    roots::Roots,
 };
 use crate::observe::{
     canary::CanaryError,
     clock::Clock,
     dns::{DnsError, DnsPlan, Families, Resolver, Resolvers},
+    oauth::{OAuthError, TokenSource},
     offers::{Observer, OffersPlan, Reach},
     roots::{self, RootsError},
     starttls::{Opening, Prober, StartTlsPlan},
-    oauth::{OAuthError, TokenSource},
     submit::{Login, ProbeWords, Submitter},
     tls::{TlsClient, TlsError},
 };

@@ -9,6 +9,7 @@ pub mod canary;
 pub mod certificate;
 pub mod change;
 pub mod configured;
+pub mod defers;
 mod issuer;
 mod ocsp;
 pub mod offers;

@@ -13,8 +13,8 @@ use crate::model::{connector::OAuth2Client, roots::Roots, target::Target};
 use crate::wire::{name::Host, text::printable_within};
 use jiff::{SignedDuration, Timestamp};
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope, TokenResponse as _,
-    TokenUrl,
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse,
+    RequestTokenError, Scope, TokenResponse as _, TokenUrl,
     basic::{BasicClient, BasicErrorResponse},
 };
 use reqwest::redirect::Policy;
@@ -234,7 +234,8 @@ fn in_words(error: &RequestTokenError<Fetch, BasicErrorResponse>) -> String {
     match error {
         RequestTokenError::ServerResponse(answer) => {
             let code = answer.error().to_string();
-            let is_code = code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let is_code =
+                code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
             let code = if is_code { code.as_str() } else { "with an unknown error" };
             format!("the token endpoint refuses: {code}")
         }

@@ -427,7 +427,11 @@ impl Submitter {
                 let asked = smtp.ask_in_secret(&line, "AUTH XOAUTH2 …", phase, log).await;
                 let reply = asked.map_err(hush::hushed)?;
                 // A refusal comes as a challenge that says why; an empty response ends the exchange.
-                if reply.code == 334 { smtp.ask("", phase, log).await.map_err(hush::hushed)? } else { reply }
+                if reply.code == 334 {
+                    smtp.ask("", phase, log).await.map_err(hush::hushed)?
+                } else {
+                    reply
+                }
             }
             Credentials::OAuth2 { .. } => {
                 return Err(Failed::Before("it does not offer AUTH XOAUTH2".to_owned()));
@@ -451,7 +455,9 @@ impl Submitter {
                 smtp.ask_in_secret(&line, "…", phase, log).await.map_err(hush::hushed)?
             }
             Credentials::Password { .. } => {
-                return Err(Failed::Before("it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned()));
+                return Err(Failed::Before(
+                    "it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned(),
+                ));
             }
         };
         // RFC 4954 §4: 235 alone is success.

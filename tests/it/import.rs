@@ -1,5 +1,6 @@
 //! Connectors imported and held against an agreement: a record for every finding, and what is never told of one.
 
+mod command;
 mod scope;
 
 use jiff::Timestamp;

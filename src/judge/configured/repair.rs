@@ -2,7 +2,16 @@
 
 /// A name as PowerShell takes it, whatever is in it.
 pub(super) fn quoted(name: &str) -> String {
-    format!("'{}'", name.replace('\'', "''"))
+    let mut quoted = String::from("'");
+    for character in name.chars() {
+        quoted.push(character);
+        // PowerShell takes four typographic quotes for the plain one.
+        if matches!(character, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') {
+            quoted.push(character);
+        }
+    }
+    quoted.push('\'');
+    quoted
 }
 
 /// `Set-OutboundConnector` with these parameters.

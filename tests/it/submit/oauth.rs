@@ -82,7 +82,9 @@ impl Endpoint {
                     request.extend_from_slice(&piece[..read]);
                     let text = String::from_utf8(request.clone()).unwrap();
                     let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                    let length = head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+                    let length = head.lines().find_map(|l| {
+                        l.to_lowercase().strip_prefix("content-length: ").map(str::to_owned)
+                    });
                     if body.len() >= length.unwrap().parse().unwrap() {
                         break Some(body.to_owned());
                     }
@@ -91,12 +93,19 @@ impl Endpoint {
                 heard.lock().unwrap().push(body.clone());
                 let number = heard.lock().unwrap().len();
                 let (status, body) = match &answer {
-                    Answer::Token(seconds) => (200, format!(r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"{}"}}"#, token(number))),
+                    Answer::Token(seconds) => (
+                        200,
+                        format!(
+                            r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"{}"}}"#,
+                            token(number)
+                        ),
+                    ),
                     Answer::Other(status, with) => (*status, with.replace("{body}", &body)),
                 };
                 let answer = format!(
                     "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nLocation: https://login.lab.test:{}/x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                    address.port(), body.len()
+                    address.port(),
+                    body.len()
                 );
                 let _ = tls.write_all(answer.as_bytes()).await;
                 let _ = tls.shutdown().await;
@@ -112,7 +121,10 @@ impl Endpoint {
 
 fn client(endpoint: &Endpoint) -> OAuth2Client {
     OAuth2Client {
-        token_url: format!("https://login.lab.test:{}/tenant/oauth2/v2.0/token", endpoint.address.port()),
+        token_url: format!(
+            "https://login.lab.test:{}/tenant/oauth2/v2.0/token",
+            endpoint.address.port()
+        ),
         client_id: "11111111-2222".to_owned(),
         client_secret_file: PathBuf::new(),
         scope: "https://outlook.lab.test/.default".to_owned(),
@@ -121,11 +133,18 @@ fn client(endpoint: &Endpoint) -> OAuth2Client {
 
 fn source(world: &World, endpoint: &Endpoint, clock: Clock) -> TokenSource {
     let roots = world.standard(Level::Name).roots;
-    TokenSource::new(client(endpoint), SecretString::from(SECRET), &roots, world.resolver(), clock).unwrap()
+    TokenSource::new(client(endpoint), SecretString::from(SECRET), &roots, world.resolver(), clock)
+        .unwrap()
 }
 
 /// Submits a probe to a mail system that has this script, as often as asked.
-async fn submit(world: &mut World, name: &str, script: Script, tokens: Arc<TokenSource>, times: usize) -> Vec<Seen> {
+async fn submit(
+    world: &mut World,
+    name: &str,
+    script: Script,
+    tokens: Arc<TokenSource>,
+    times: usize,
+) -> Vec<Seen> {
     let at = world.host(name, script).await;
     let submit = Submit {
         security: SubmitSecurity::Required,
@@ -134,14 +153,27 @@ async fn submit(world: &mut World, name: &str, script: Script, tokens: Arc<Token
         from: MAILBOX.parse().unwrap(),
         credentials: Some(Credentials::OAuth2 {
             username: MAILBOX.to_owned(),
-            client: OAuth2Client { token_url: String::new(), client_id: String::new(), client_secret_file: PathBuf::new(), scope: String::new() },
+            client: OAuth2Client {
+                token_url: String::new(),
+                client_id: String::new(),
+                client_secret_file: PathBuf::new(),
+                scope: String::new(),
+            },
         }),
     };
     let roots = world.standard(Level::Name).roots;
     let words = ProbeWords { organisation: "Contoso".to_owned() };
     let turns = Arc::new(Semaphore::new(1));
     let login = Some(Login::Tokens(tokens));
-    let submitter = Submitter::new(submit, login, roots, world.resolver(), &world.prober(PATIENT), words, turns);
+    let submitter = Submitter::new(
+        submit,
+        login,
+        roots,
+        world.resolver(),
+        &world.prober(PATIENT),
+        words,
+        turns,
+    );
     let mut seen = Vec::new();
     for _ in 0..times {
         let submission = submitter.submit(&probe(world)).await;
@@ -176,7 +208,8 @@ fn check_kept(submission: &Submission) {
 }
 
 fn welcomes(identity: Identity) -> Script {
-    offers(identity, "PLAIN XOAUTH2").in_tls("AUTH", Say::line("235 2.7.0 Authentication successful"))
+    offers(identity, "PLAIN XOAUTH2")
+        .in_tls("AUTH", Say::line("235 2.7.0 Authentication successful"))
 }
 
 #[tokio::test]
@@ -199,12 +232,15 @@ async fn a_token_is_asked_for_once_and_said_as_xoauth2() {
     let [asked] = endpoint.asked().try_into().unwrap();
     let mut pairs: Vec<&str> = asked.split('&').collect();
     pairs.sort_unstable();
-    assert_eq!(pairs, [
-        "client_id=11111111-2222",
-        "client_secret=client-secret-with%2Bsigns%26more%7Ethan-enough-of-them",
-        "grant_type=client_credentials",
-        "scope=https%3A%2F%2Foutlook.lab.test%2F.default",
-    ]);
+    assert_eq!(
+        pairs,
+        [
+            "client_id=11111111-2222",
+            "client_secret=client-secret-with%2Bsigns%26more%7Ethan-enough-of-them",
+            "grant_type=client_credentials",
+            "scope=https%3A%2F%2Foutlook.lab.test%2F.default",
+        ]
+    );
     has_no_secret(&format!("{tokens:?}"));
 }
 
@@ -218,7 +254,9 @@ async fn a_token_is_asked_for_anew_before_it_ends() {
     let clock = Clock::starting_at(world.clock.now());
     tokio::time::resume();
     let tokens = source(&world, &endpoint, clock);
-    let said = async |expect: usize| assert_eq!(tokens.token().await.unwrap().expose_secret(), token(expect));
+    let said = async |expect: usize| {
+        assert_eq!(tokens.token().await.unwrap().expose_secret(), token(expect))
+    };
     said(1).await;
     said(1).await;
     tokio::time::pause();
@@ -243,20 +281,38 @@ async fn after_a_refusal_one_new_token_is_asked_for_and_no_more() {
     let endpoint = Endpoint::start(&mut world, good.clone(), Answer::Token(3600)).await;
     let tokens = Arc::new(source(&world, &endpoint, world.clock.clone()));
     let challenge = "334 eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIn0=";
-    let echo = format!("535 5.7.3 Authentication unsuccessful AUTH XOAUTH2 {} {}", &response(1)[..900], &token(2)[..600]);
-    let refuses = offers(good.clone(), "XOAUTH2").in_tls("AUTH", Say::line(challenge)).in_tls("", Say::line(&echo));
-    let [seen] = submit(&mut world, "refuses", refuses, Arc::clone(&tokens), 1).await.try_into().ok().unwrap();
+    let echo = format!(
+        "535 5.7.3 Authentication unsuccessful AUTH XOAUTH2 {} {}",
+        &response(1)[..900],
+        &token(2)[..600]
+    );
+    let refuses = offers(good.clone(), "XOAUTH2")
+        .in_tls("AUTH", Say::line(challenge))
+        .in_tls("", Say::line(&echo));
+    let [seen] = submit(&mut world, "refuses", refuses, Arc::clone(&tokens), 1)
+        .await
+        .try_into()
+        .ok()
+        .unwrap();
     let told = seen.told();
     assert!(told.starts_with("failed: authentication refused: 535 5.7.3 Authentication unsuccessful AUTH XOAUTH2 [secret]"), "{told}");
     check_kept(&seen.submission);
     assert_eq!(endpoint.asked().len(), 2, "one more, and that is that");
     for (session, number) in seen.heard.iter().zip(1..) {
-        assert_eq!(session.in_tls[1..3], [format!("AUTH XOAUTH2 {}", response(number)), String::new()]);
+        assert_eq!(
+            session.in_tls[1..3],
+            [format!("AUTH XOAUTH2 {}", response(number)), String::new()]
+        );
         assert!(!session.in_tls.iter().any(|line| line.starts_with("MAIL")));
     }
     // The second one is taken.
-    let withdrawn = welcomes(good).rule("AUTH", vec![When::New], Say::line("535 5.7.3 Authentication unsuccessful"));
-    let [seen] = submit(&mut world, "withdrawn", withdrawn, tokens, 1).await.try_into().ok().unwrap();
+    let withdrawn = welcomes(good).rule(
+        "AUTH",
+        vec![When::New],
+        Say::line("535 5.7.3 Authentication unsuccessful"),
+    );
+    let [seen] =
+        submit(&mut world, "withdrawn", withdrawn, tokens, 1).await.try_into().ok().unwrap();
     assert_eq!(seen.told(), "accepted without an id");
     assert_eq!(seen.heard.len(), 2);
     check_kept(&seen.submission);
@@ -268,11 +324,17 @@ async fn what_the_endpoint_does_wrong_is_told_without_what_it_echoes() {
     let good = world.good();
     let other = |status, body: &str| Answer::Other(status, body.to_owned());
     let cases = [
-        (other(401, r#"{"error":"invalid_client","error_description":"AADSTS7000215 {body}"}"#), "the token endpoint refuses: invalid_client"),
+        (
+            other(401, r#"{"error":"invalid_client","error_description":"AADSTS7000215 {body}"}"#),
+            "the token endpoint refuses: invalid_client",
+        ),
         (other(400, r#"{"error":"{body}"}"#), "the token endpoint refuses: with an unknown error"),
         (other(200, "<html>{body}</html>"), "what the token endpoint answers is no token"),
         (other(302, "{body}"), "what the token endpoint answers is no token"),
-        (other(200, r#"{"token_type":"Bearer","access_token":"a b"}"#), "what the endpoint gave is no bearer token"),
+        (
+            other(200, r#"{"token_type":"Bearer","access_token":"a b"}"#),
+            "what the endpoint gave is no bearer token",
+        ),
         (Answer::Other(200, "x".repeat(70_000)), "its answer is larger than 65536 octets"),
     ];
     for (answer, expect) in cases {
@@ -292,7 +354,11 @@ async fn what_the_endpoint_does_wrong_is_told_without_what_it_echoes() {
     assert!(error.contains("certificate"), "{error}");
     assert!(endpoint.asked().is_empty());
     // And the probe says so, before anything is sent.
-    let [seen] = submit(&mut world, "idle", welcomes(good), Arc::new(tokens), 1).await.try_into().ok().unwrap();
+    let [seen] = submit(&mut world, "idle", welcomes(good), Arc::new(tokens), 1)
+        .await
+        .try_into()
+        .ok()
+        .unwrap();
     let Submission::Failed { detail, .. } = &seen.submission else { panic!() };
     assert!(detail.contains("authentication not tried: no token"), "{detail}");
     assert!(seen.heard.is_empty());
@@ -304,7 +370,11 @@ async fn a_mail_system_without_xoauth2_hears_no_token() {
     let good = world.good();
     let endpoint = Endpoint::start(&mut world, good.clone(), Answer::Token(3600)).await;
     let tokens = Arc::new(source(&world, &endpoint, world.clock.clone()));
-    let [seen] = submit(&mut world, "plain", offers(good, "PLAIN LOGIN"), tokens, 1).await.try_into().ok().unwrap();
+    let [seen] = submit(&mut world, "plain", offers(good, "PLAIN LOGIN"), tokens, 1)
+        .await
+        .try_into()
+        .ok()
+        .unwrap();
     assert_eq!(seen.told(), "failed: it does not offer AUTH XOAUTH2");
     let (in_clear, in_tls) = seen.said();
     assert!(!in_clear.iter().chain(&in_tls).any(|line| line.starts_with("AUTH")));
