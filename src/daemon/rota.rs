@@ -24,6 +24,7 @@ use super::{
     witnesses::Witnesses,
 };
 use crate::config::Config;
+use crate::judge::{configured, outage};
 use crate::model::{
     claim::{Claim, Statement},
     event::Happening,
@@ -241,9 +242,13 @@ impl Rota {
 
     fn reload(&mut self, means: Arc<Means>) {
         self.unfollow();
-        self.means = means;
+        let old = std::mem::replace(&mut self.means, means);
         let detail = self.adopt();
         self.books.note(None, None, Happening::ConfigReloaded { detail });
+        let (before, now) = (&old.config.imported.records, &self.means.config.imported.records);
+        for finding in configured::changes_between(before, now) {
+            self.books.note(None, None, Happening::Noticed { finding });
+        }
         self.follow();
     }
 
@@ -325,7 +330,7 @@ impl Rota {
         let Flight { work, basis, began, lag } = flight;
         let at = self.means.clock().now();
         if let Some(why) = self.unsure() {
-            proved.report = crate::judge::outage::clock_unsure(&proved.report, why);
+            proved.report = outage::clock_unsure(&proved.report, why);
         }
         let outcome = proved.report.state.as_str();
         let took = began.elapsed();

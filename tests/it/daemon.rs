@@ -40,6 +40,8 @@ struct Lab {
     clock: Clock,
     partners: Vec<String>,
     more: String,
+    /// Tables of the connector.
+    connector: String,
     running: Option<Running>,
 }
 
@@ -73,6 +75,7 @@ impl Lab {
             clock,
             partners: partners.iter().map(|&partner| partner.to_owned()).collect(),
             more: String::new(),
+            connector: String::new(),
             running: None,
         }
     }
@@ -98,6 +101,7 @@ impl Lab {
             self.world.dns.address(),
             self.world.port(),
         );
+        text += &self.connector;
         for partner in &self.partners {
             text += &format!(
                 "[[partner]]\nname = \"{partner}\"\ndomains = [\"{partner}.test\"]\noutbound = \"out\"\n"

@@ -125,6 +125,12 @@ impl World {
         at
     }
 
+    /// An address of this world that no server has.
+    pub(crate) fn spare(&self, at: u8) -> Ipv4Addr {
+        let [a, b, c] = self.network;
+        Ipv4Addr::new(a, b, c, 200 + at)
+    }
+
     /// One more MX of the domain `NAME.test`: the host `HOST.lab.test`.
     pub(crate) fn mx(&mut self, name: &str, host: &str) {
         self.write(|zone| zone.mx(&format!("{name}.test"), 10, &format!("{host}.lab.test")));
