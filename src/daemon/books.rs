@@ -25,6 +25,8 @@ use crate::model::{
     claim::{Claim, Direction},
     connector::OutboundConnector,
     event::{Event, Happening},
+    finding::{Finding, FindingId},
+    report::ClaimReport,
     standing::{Look, Standing},
     state::State,
 };
@@ -34,7 +36,7 @@ use crate::wire::text::hex;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -63,6 +65,8 @@ pub struct Books {
     clock: Clock,
     confirm: u32,
     entries: BTreeMap<Key, Entry>,
+    /// The claims of which it was told that word and deed contradict each other.
+    contradicted: BTreeSet<Key>,
     outbox: Outbox,
     ids: ulid::Generator,
 }
@@ -100,7 +104,15 @@ impl Books {
             let times = ClaimTimes::default().of(standing.claim);
             (key, Entry::new(standing, due, times))
         };
+        let is_contradicted = |standing: &&Standing| {
+            let is_it = |one: &Finding| one.id == FindingId::ConfiguredContradicted;
+            standing.findings.iter().any(is_it)
+        };
+        let contradicted = standings.iter().filter(is_contradicted);
+        let contradicted =
+            contradicted.map(|standing| (standing.partner.clone(), standing.claim)).collect();
         Self {
+            contradicted,
             entries: standings.into_iter().map(entry).collect(),
             confirm: 2,
             outbox: Outbox::default(),
@@ -184,7 +196,7 @@ impl Books {
                 partner: partner.clone(),
                 at,
                 basis: basis.to_owned(),
-                report: crate::model::report::ClaimReport {
+                report: ClaimReport {
                     claim: *claim,
                     ..proved.report.clone()
                 },
@@ -204,10 +216,43 @@ impl Books {
             self.entries.insert(key.clone(), entry);
             claims.push(key);
         }
+        for (partner, _) in &claims {
+            self.hold_word_against_deed(partner);
+        }
         if !claims.is_empty() {
             let state = proved.report.state;
             let body = proved.evidence.clone();
             self.outbox.commit.looks.push(Seen { claims, at, state, body });
+        }
+    }
+
+    /// What the connector says against what the probes show: told once, for as long as it is so.
+    fn hold_word_against_deed(&mut self, partner: &str) {
+        let of_partner = self.entries.iter().filter(|((name, _), _)| name == partner);
+        let claims: Vec<ClaimReport> =
+            of_partner.map(|(_, entry)| ClaimReport::from(&entry.standing)).collect();
+        let contradictions = configured::contradictions(&claims);
+        for report in claims {
+            let key = (partner.to_owned(), report.claim);
+            let found = contradictions.iter().find(|one| one.claim == report.claim);
+            let is_told = self.contradicted.contains(&key);
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            let is_contradiction = |one: &Finding| one.id == FindingId::ConfiguredContradicted;
+            entry.standing.findings.retain(|one| !is_contradiction(one));
+            entry.standing.findings.extend(found.map(|one| one.finding.clone()));
+            match (found, is_told) {
+                (Some(one), false) => {
+                    self.contradicted.insert(key.clone());
+                    self.outbox.commit.standings.push(entry.standing.clone());
+                    let what = Happening::Noticed { finding: one.finding.clone() };
+                    let at = self.clock.now();
+                    self.happened(Some(key.0), Some(key.1), what, at);
+                }
+                (None, true) => {
+                    self.contradicted.remove(&key);
+                }
+                (Some(_), true) | (None, false) => {}
+            }
         }
     }
 

@@ -246,8 +246,10 @@ impl Rota {
         let detail = self.adopt();
         self.books.note(None, None, Happening::ConfigReloaded { detail });
         let (before, now) = (&old.config.imported.records, &self.means.config.imported.records);
-        for finding in configured::changes_between(before, now) {
-            self.books.note(None, None, Happening::Noticed { finding });
+        for (before, now) in before.iter().zip(now) {
+            for finding in configured::changes(before, now) {
+                self.books.note(None, None, Happening::Noticed { finding });
+            }
         }
         self.follow();
     }

@@ -243,6 +243,24 @@ impl From<&EndpointReport> for EndpointStanding {
     }
 }
 
+impl From<&Standing> for ClaimReport {
+    /// What a standing says, without the endpoints.
+    fn from(standing: &Standing) -> Self {
+        Self {
+            claim: standing.claim,
+            state: standing.state,
+            requirement: standing.requirement.clone(),
+            summary: standing.summary.clone(),
+            findings: standing.findings.clone(),
+            obstacles: standing.obstacles.clone(),
+            endpoints: Vec::new(),
+            probes: Vec::new(),
+            proven_at: standing.proven_at,
+            evidence: standing.evidence.clone(),
+        }
+    }
+}
+
 /// One look at one claim, as it was judged on its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Look {
