@@ -102,7 +102,7 @@ impl Record {
 
     /// The directory it is in.
     pub fn state_dir(&self) -> &Path {
-        self.reader.path.parent().unwrap_or(Path::new("."))
+        self.reader.path.parent().unwrap_or_else(|| Path::new("."))
     }
 
     /// What is in it.

@@ -36,11 +36,23 @@ fn open(room: usize) -> (tempfile::TempDir, Store, Heard) {
 
 /// Nothing that needs a page more can be written.
 async fn fill_disk(store: &Store) {
-    store.with(|record| Ok(fill(record))).await.unwrap();
+    store
+        .with(|record| {
+            fill(record);
+            Ok(())
+        })
+        .await
+        .unwrap();
 }
 
 async fn free_disk(store: &Store) {
-    store.with(|record| Ok(make_room(record))).await.unwrap();
+    store
+        .with(|record| {
+            make_room(record);
+            Ok(())
+        })
+        .await
+        .unwrap();
 }
 
 /// A look that needs pages of its own: zstd cannot make it small.

@@ -54,9 +54,11 @@ pub(super) enum What {
     Prepared(Box<Prepared>),
 }
 
+type Write = dyn Fn(&Record) -> Result<(), RecordError> + Send;
+
 /// One write that can be tried again.
 pub(super) struct Deed {
-    pub(super) run: Box<dyn Fn(&Record) -> Result<(), RecordError> + Send>,
+    pub(super) run: Box<Write>,
     /// Whoever waits for it; told that it waits as well, where the record is away.
     pub(super) reply: Option<oneshot::Sender<Result<(), RecordError>>>,
 }
