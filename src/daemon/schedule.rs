@@ -107,8 +107,11 @@ pub fn first_due(
 
 /// The due time after the clock jumped: what was left to wait is still left to wait.
 pub fn replan(due: Timestamp, jumped_by: SignedDuration) -> Timestamp {
-    let moved = due.checked_add(jumped_by);
-    moved.unwrap_or(if jumped_by.is_negative() { Timestamp::MIN } else { Timestamp::MAX })
+    match due.checked_add(jumped_by) {
+        Ok(moved) => moved,
+        Err(_) if jumped_by.is_negative() => Timestamp::MIN,
+        Err(_) => Timestamp::MAX,
+    }
 }
 
 /// A claim's place between 0 and 1, always the same: by a digest, so that partners with like names lie apart.

@@ -294,15 +294,14 @@ struct Weaker {
 fn weaker(best: &EndpointPosture, now: &EndpointPosture) -> Vec<Weaker> {
     let mut weaker = Vec::new();
     if now.channel < best.channel {
-        let said = |channel: Channel, offered: bool| match channel {
-            Channel::None | Channel::Plain if !offered => "no STARTTLS".to_owned(),
-            channel => format!("channel {}", channel.as_str()),
+        let said = |one: &EndpointPosture| {
+            if one.channel <= Channel::Plain && !one.offered_starttls {
+                "no STARTTLS".to_owned()
+            } else {
+                format!("channel {}", one.channel.as_str())
+            }
         };
-        weaker.push(Weaker {
-            what: "channel",
-            now: said(now.channel, now.offered_starttls),
-            best: said(best.channel, best.offered_starttls),
-        });
+        weaker.push(Weaker { what: "channel", now: said(now), best: said(best) });
     }
     if let (Some(new), Some(old)) = (now.version, best.version)
         && new < old

@@ -107,18 +107,18 @@ impl World {
 
     /// The changes of state, as `compliant>unknown`.
     pub(in crate::judge) fn changes(&self) -> Vec<String> {
-        let changes = self.happened.iter().filter_map(|happened| match happened {
-            Happening::StateChanged { from, to, .. } => Some(format!("{from}>{to}")),
-            _ => None,
+        let changes = self.happened.iter().filter_map(|happened| {
+            let Happening::StateChanged { from, to, .. } = happened else { return None };
+            Some(format!("{from}>{to}"))
         });
         changes.collect()
     }
 
     /// What was noticed, as its id and severity.
     pub(in crate::judge) fn noticed(&self) -> Vec<String> {
-        let noticed = self.happened.iter().filter_map(|happened| match happened {
-            Happening::Noticed { finding } => Some(format!("{} {}", finding.severity, finding.id)),
-            _ => None,
+        let noticed = self.happened.iter().filter_map(|happened| {
+            let Happening::Noticed { finding } = happened else { return None };
+            Some(format!("{} {}", finding.severity, finding.id))
         });
         noticed.collect()
     }

@@ -88,9 +88,9 @@ fn is_told_once(before: &Standing, next: &Next) {
     let changes: Vec<(State, State)> = next
         .happenings
         .iter()
-        .filter_map(|happened| match happened {
-            Happening::StateChanged { from, to, .. } => Some((*from, *to)),
-            _ => None,
+        .filter_map(|happened| {
+            let Happening::StateChanged { from, to, .. } = happened else { return None };
+            Some((*from, *to))
         })
         .collect();
     let expected =
