@@ -53,8 +53,9 @@ const TABLE: &[Row] = &[
     Row {
         module: "config",
         ours: &["wire", "model"],
-        // Not serde: it ends at the first mistake. rustls_pki_types takes PEM apart.
-        crates: &["ipnet", "rustls_pki_types", "toml"],
+        // Not serde: it ends at the first mistake. rustls_pki_types takes PEM apart; serde_json is the form
+        // PowerShell exports connectors in, and the one imported records are kept in.
+        crates: &["ipnet", "rustls_pki_types", "serde_json", "toml"],
     },
     Row {
         module: "observe",

@@ -1,10 +1,10 @@
 //! The command line (contract §5): every command and flag, and what each means to a person.
 
-use super::render::Format;
+use super::render::{Format, HistoryFormat};
 use crate::model::claim::Claim;
 use crate::model::judgement::Quorum;
 use crate::model::requirement::{Level, MinVersion, Pin};
-use crate::wire::name::{Host, NamePattern};
+use crate::wire::name::{Domain, Host, NamePattern};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use std::{
@@ -28,6 +28,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Alerts: send a sample.
+    Alert(AlertArgs),
     /// The receivers that misbehave on purpose: what they need of DNS.
     Canary(CanaryArgs),
     /// Probe what the mail servers of a domain offer, once.
@@ -44,6 +46,14 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Write a manual page for every command.
     Manpages(ManpagesArgs),
+    /// Tell what changed when and why, from the record.
+    History(HistoryArgs),
+    /// Prove every configured claim all the time: the daemon.
+    Run(RunArgs),
+    /// Be silent about a partner for a while, in the daemon that runs.
+    Mute(MuteArgs),
+    /// Turn the connector records of a mail system into connectors and partners.
+    Import(ImportArgs),
     /// Prove every configured claim now: what receivers offer and refuse, and what our own mail system refuses.
     Verify(Box<VerifyArgs>),
 }
@@ -86,6 +96,52 @@ pub struct CheckArgs {
     pub probing: ProbingArgs,
 }
 
+/// `alert`.
+#[derive(Debug, Args)]
+pub struct AlertArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AlertCommand,
+}
+
+/// The commands of `alert`.
+#[derive(Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Send a sample through a channel, or through all of them.
+    Test(AlertTestArgs),
+}
+
+/// `alert test`.
+#[derive(Debug, Args)]
+pub struct AlertTestArgs {
+    /// The channel's name; all of them when none is given.
+    #[arg(value_name = "CHANNEL")]
+    pub channel: Option<String>,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// `mute`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    mxwarden mute Fabrikam --for 2h --why \"the partner moves its mail servers\"\n\n\
+    What was told before is not told again when the silence ends.")]
+pub struct MuteArgs {
+    /// The partner's name.
+    #[arg(value_name = "PARTNER")]
+    pub partner: String,
+    /// How long: 30m, 2h, 7d.
+    #[arg(long = "for", value_name = "TIME", value_parser = wait)]
+    pub lasts: Duration,
+    /// Why; whoever wonders about the silence reads it.
+    #[arg(long, value_name = "TEXT")]
+    pub why: String,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
 /// `canary`.
 #[derive(Debug, Args)]
 pub struct CanaryArgs {
@@ -107,6 +163,20 @@ pub struct ZoneArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "SIGHUP reads the configuration again; SIGTERM ends in order, a second one at once.\n\
+    The log goes to standard error, as JSON where that is no terminal; RUST_LOG=debug says more.\n\n\
+    Exit codes: 0 ended in order, 2 usage or configuration error, 70 a part of the daemon died.")]
+pub struct RunArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Prove this claim only, such as inbound/receiver-enforces. Repeatable.
+    #[arg(long = "claim", value_name = "CLAIM")]
+    pub claims: Vec<Claim>,
 }
 
 /// `verify`.
@@ -254,12 +324,82 @@ pub struct ManpagesArgs {
     pub directory: PathBuf,
 }
 
+/// `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// From what.
+    #[command(subcommand)]
+    pub command: ImportCommand,
+}
+
+/// The mail systems that records can be imported from.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Exchange Online: JSON from PowerShell.
+    #[command(after_long_help = format!(
+        "Run in PowerShell, with the module ExchangeOnlineManagement 3 or later and the role View-Only \
+         Configuration, and import all files at once:\n\n{}\n\n\
+         Without rules.json a connector that works through mail flow rules cannot be judged. Connectors and \
+         partners that stand in the configuration already are kept as they are: what was agreed is yours to say.",
+        crate::config::exchange::EXPORT
+    ))]
+    Exchange(ImportFilesArgs),
+    /// Postfix: the output of `postconf -n`, and the tables of `smtp_tls_policy_maps`.
+    #[command(after_long_help = "Run on the Postfix host, and import both files at once:\n\n\
+        postconf > postconf.txt\n\
+        cp /etc/postfix/tls_policy tls_policy    # the file that smtp_tls_policy_maps names\n\n\
+        `postconf -n` will do as well: what it leaves out has its default.")]
+    Postfix(ImportFilesArgs),
+}
+
+/// `import exchange` and `import postfix`.
+#[derive(Debug, Args)]
+pub struct ImportFilesArgs {
+    /// The exports; all of them at once.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write the configuration here, behind what stands there, and the records beside it.
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Keep the records here; default: exchange.json or postfix.json beside the configuration.
+    #[arg(long, value_name = "FILE")]
+    pub records: Option<PathBuf>,
+    /// The domain below which canary domains are made; default: canary below our own.
+    #[arg(long, value_name = "DOMAIN")]
+    pub canaries: Option<Domain>,
+}
+
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The id, such as cert-expired; without one, all ids are listed.
+    /// The id, such as cert-expired, or an SMTP reply or NDR as it was pasted; without one, all ids are listed.
     #[arg(value_name = "ID")]
-    pub id: Option<String>,
+    pub id: Vec<String>,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    mxwarden history\n  \
+    mxwarden history Fabrikam --since 30d\n  \
+    mxwarden history --limit 100 --format csv\n\n\
+    Only reads, so a daemon may be running. The newest change comes last.")]
+pub struct HistoryArgs {
+    /// The partner whose changes are told; all changes when none is named.
+    #[arg(value_name = "PARTNER")]
+    pub partner: Option<String>,
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: HistoryFormat,
+    /// Only the newest N changes.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Only changes since so long ago: 24h, 30d, 1y.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<Duration>,
 }
 
 /// `--require`.
@@ -346,6 +486,11 @@ fn wait(text: &str) -> Result<Duration, String> {
     let refused = || "no time; write 30s, 20m or 2h".to_owned();
     let time: SignedDuration = text.parse().map_err(|_| refused())?;
     Duration::try_from(time).map_err(|_| refused())
+}
+
+/// A time such as `24h`, `30d` or `1y`.
+fn since(text: &str) -> Result<Duration, String> {
+    crate::config::duration(text).ok_or_else(|| "no time; write 24h, 30d or 1y".to_owned())
 }
 
 /// `IP` or `IP:PORT`, IPv6 in brackets where a port follows.

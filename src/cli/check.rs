@@ -365,10 +365,15 @@ impl Looked {
 }
 
 pub(super) fn style(probing: &ProbingArgs) -> Style {
+    Style { verbose: probing.verbose, ..plain_style() }
+}
+
+/// How text looks where nothing more than the report is told.
+pub(super) fn plain_style() -> Style {
     let terminal = io::stdout().is_terminal();
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     let width = terminal.then(console_width).flatten();
-    Style { colour, width, verbose: probing.verbose }
+    Style { colour, width, verbose: false }
 }
 
 fn console_width() -> Option<usize> {

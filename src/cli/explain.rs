@@ -1,9 +1,13 @@
-//! `mxwarden explain ID`: the long form of every id.
+//! `mxwarden explain ID`: the long form of every id, and what a pasted reply or NDR is about.
 
 use super::{
     Failure,
     args::ExplainArgs,
     render::{self, Style},
+};
+use crate::judge::{
+    defers::{self, Pasted},
+    replies::ReplyTable,
 };
 use crate::model::{
     explain::{Explanation, closest},
@@ -14,15 +18,18 @@ use std::io::Write;
 
 /// Prints the explanation of one id, or the list of all.
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<u8, Failure> {
-    let Some(id) = &args.id else {
+    if args.id.is_empty() {
         list(out)?;
         return Ok(0);
-    };
-    let id = id.trim().to_ascii_lowercase();
+    }
+    let text = args.id.join(" ");
+    let id = text.trim().to_ascii_lowercase();
     if let Ok(finding) = id.parse::<FindingId>() {
         print(out, finding.as_str(), "finding", finding.explanation())?;
     } else if let Ok(obstacle) = id.parse::<ObstacleId>() {
         print(out, obstacle.as_str(), "obstacle", obstacle.explanation())?;
+    } else if let Some(pasted) = defers::explain(&text, &ReplyTable::built_in()) {
+        print_pasted(out, &pasted)?;
     } else {
         let hint = match closest(&id) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -32,6 +39,15 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<u8, Failure
         return Err(Failure::usage(format!("no finding or obstacle is called `{shown}`"), hint));
     }
     Ok(0)
+}
+
+fn print_pasted(out: &mut dyn Write, pasted: &Pasted) -> std::io::Result<()> {
+    print(out, pasted.class, "reply", pasted.explanation)?;
+    for (name, value) in &pasted.details {
+        let value = crate::wire::text::printable_within(value.as_bytes(), 200);
+        writeln!(out, "{name}: {value}")?;
+    }
+    Ok(())
 }
 
 fn list(out: &mut dyn Write) -> std::io::Result<()> {

@@ -4,7 +4,9 @@
 //!
 //! Invariant: no protocol logic and no rules of its own.
 
+mod alert;
 pub mod args;
+mod ask;
 mod canary;
 mod check;
 mod config;
@@ -12,7 +14,11 @@ mod demo;
 mod doctor;
 mod explain;
 mod manual;
+mod history;
+mod mute;
+mod import;
 pub mod render;
+mod run;
 mod verify;
 
 use args::{Cli, Command};
@@ -43,6 +49,7 @@ pub fn main() -> ExitCode {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     let outcome = match &cli.command {
+        Command::Alert(args) => alert::run(args, &mut out),
         Command::Canary(args) => canary::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => manual::completions(args, &mut out),
@@ -51,6 +58,10 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
         Command::Manpages(args) => manual::manpages(args),
+        Command::History(args) => history::run(args, &mut out),
+        Command::Run(args) => run::run(args),
+        Command::Mute(args) => mute::run(args, &mut out),
+        Command::Import(args) => import::run(args, &mut out),
         Command::Verify(args) => verify::run(args, &mut out),
     };
     drop(out);

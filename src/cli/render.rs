@@ -16,6 +16,7 @@
 mod csv;
 mod detail;
 mod endpoints;
+mod history;
 mod junit;
 mod layout;
 mod nagios;
@@ -26,6 +27,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use history::HistoryFormat;
+
+use crate::model::event::Event;
 use crate::model::finding::Severity;
 use crate::model::report::{PartnerReport, Report};
 use crate::model::state::State;
@@ -103,6 +107,16 @@ pub fn report(
         Format::Text => text::write(out, report, details, style)?,
     }
     out.flush()
+}
+
+/// Writes what changed and flushes.
+pub fn history(
+    out: &mut dyn Write,
+    events: &[Event],
+    format: HistoryFormat,
+    style: Style,
+) -> io::Result<()> {
+    history::write(out, events, format, style)
 }
 
 /// Writes the long form of one id.

@@ -7,24 +7,28 @@
 use super::{
     EXIT_UNKNOWN, Failure,
     args::{Dnssec, ProbingArgs, VerifyArgs},
+    ask,
     check::{bar, families, own_name, style, tell},
     config::load,
     render,
 };
 use crate::config::{Config, settings};
 use crate::daemon::{
+    control::Request,
     matrix::{self, Agreements, Proof, Work},
     means::{Flags, Means},
     round::Patience,
     verify,
 };
 use crate::model::{
+    order::Order,
     partner::Partner,
     report::{self, Report, Subjects, Tool},
     state::State,
 };
 use crate::observe::offers::Reach;
 use crate::wire::text::closest;
+use clap::ValueEnum;
 use std::{
     io::{self, IsTerminal, Write},
     sync::Arc,
@@ -33,11 +37,20 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// How long what was observed may take to be written once all is decided.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
 /// Runs the command; the exit code.
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = load(&args.config)?;
     refuse_what_is_not_there(&args.probing, &config)?;
     let works = works(args, &config)?;
+    if let Some(reply) = ask::ask(&config, &request(args))? {
+        for flag in outweighed(&args.probing) {
+            tell(&format!("warning: {flag} is not used: the daemon proves by its own configuration"));
+        }
+        return ask::tell(&reply, out);
+    }
     let means = Means::build(config, flags(&args.probing))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (report, interrupted) = runtime.block_on(prove(means, &works, args.wait))?;
@@ -78,8 +91,14 @@ async fn prove(
     bar.finish_and_clear();
     on_ctrl_c.abort();
     let clock = means.clock();
+    let store = means.store().cloned();
     if let Some(means) = Arc::into_inner(means) {
         means.stop().await;
+    }
+    if let Some(store) = store
+        && let Err(unwritten) = store.close(LAST_WRITES).await
+    {
+        tell(&format!("warning: {unwritten}"));
     }
     let interrupted = patience.stop.is_cancelled();
     if interrupted {
@@ -120,6 +139,7 @@ fn works(args: &VerifyArgs, config: &Config) -> Result<Vec<Work>, Failure> {
         inbound: &config.inbound,
         partners: &partners,
         not_yet: &config.not_yet,
+        imported: &config.imported,
     };
     let works = matrix::works(agreements, &args.claims);
     if works.is_empty() {
@@ -129,6 +149,35 @@ fn works(args: &VerifyArgs, config: &Config) -> Result<Vec<Work>, Failure> {
         ));
     }
     Ok(works)
+}
+
+/// The same, asked of the daemon.
+fn request(args: &VerifyArgs) -> Request {
+    let format = args.probing.format.to_possible_value();
+    Request {
+        order: Order::Verify {
+            partners: args.partners.clone(),
+            claims: args.claims.clone(),
+            within: args.wait,
+        },
+        format: format.map(|format| format.get_name().to_owned()).unwrap_or_default(),
+        verbose: args.probing.verbose,
+    }
+}
+
+/// The flags that only a look of our own would follow.
+fn outweighed(probing: &ProbingArgs) -> Vec<&'static str> {
+    let given = [
+        ("--resolver", !probing.resolvers.is_empty()),
+        ("--ca-file", !probing.ca_files.is_empty()),
+        ("-4", probing.v4),
+        ("-6", probing.v6),
+        ("--ehlo", probing.ehlo.is_some()),
+        ("--allow-private", probing.allow_private),
+        ("--quorum", probing.quorum.is_some()),
+        ("--warn-days", probing.warn_days.is_some()),
+    ];
+    given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
 }
 
 fn refuse_what_is_not_there(probing: &ProbingArgs, config: &Config) -> Result<(), Failure> {
@@ -161,6 +210,7 @@ fn flags(probing: &ProbingArgs) -> Flags {
         deadline: Duration::from_secs(probing.timeout),
         quorum: probing.quorum.map(Into::into),
         warn_days: probing.warn_days,
+        ..Flags::default()
     }
 }
 

@@ -9,7 +9,10 @@ use super::{
     section::Section,
     told::{Place, Told},
 };
-use crate::model::connector::CertificateFiles;
+use crate::model::{
+    connector::CertificateFiles,
+    imported::{self, Imported},
+};
 use crate::wire::x509::Certificate;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use secrecy::SecretString;
@@ -27,8 +30,12 @@ pub(super) enum FileKind {
     Certificates,
     /// A private key in PEM form.
     Key,
+    /// Imported connectors.
+    Records,
     /// A password or token.
     Secret,
+    /// A template of a message.
+    Template,
     /// A DNSSEC trust anchor.
     TrustAnchor,
 }
@@ -172,11 +179,27 @@ fn fits(bytes: &[u8], kind: FileKind) -> Result<(), (&'static str, &'static str)
             let hint = "PKCS#8, PKCS#1 or SEC1, without a passphrase";
             ("holds no private key in PEM form", hint)
         }),
+        FileKind::Records => {
+            let hint = "`mxwarden import` writes it";
+            records_in(bytes).map(drop).ok_or(("holds no imported connectors", hint))
+        }
         FileKind::Secret => secret_in(bytes).map(drop).map_err(|what| (what, "")),
-        FileKind::TrustAnchor => {
+        FileKind::Template if str::from_utf8(bytes).is_err() => Err(("is no UTF-8 text", "")),
+        FileKind::Template | FileKind::TrustAnchor => {
             (!bytes.trim_ascii().is_empty()).then_some(()).ok_or(("is empty", ""))
         }
     }
+}
+
+/// The imported connectors in a file; none where there is something else in it, or another form of them.
+fn records_in(bytes: &[u8]) -> Option<Imported> {
+    let imported: Imported = serde_json::from_slice(bytes).ok()?;
+    (imported.format == imported::FORMAT).then_some(imported)
+}
+
+/// The imported connectors in a file that was found good.
+pub(super) fn records(path: &Path) -> Option<Imported> {
+    records_in(&fs::read(path).ok()?)
 }
 
 fn secret_in(bytes: &[u8]) -> Result<SecretString, &'static str> {

@@ -10,11 +10,16 @@
 //! secret is ever in the text, in a value or in a message.
 
 mod agree;
+mod alert;
 mod canary;
 mod connector;
+pub mod draft;
 mod error;
+pub mod exchange;
 mod files;
+pub mod import;
 mod partner;
+pub mod postfix;
 mod running;
 mod section;
 pub mod settings;
@@ -28,8 +33,10 @@ mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Mistake};
 pub use files::{SecretError, secret};
+pub use span::duration;
 
 use crate::model::{
+    alert::Alerting,
     canary::Canary,
     claim::{Claim, Direction, Statement},
     connector::{InboundConnector, OutboundConnector},
@@ -39,7 +46,9 @@ use crate::model::{
 use connector::Rule;
 use files::Files;
 use section::Section;
-use settings::{ClaimTimes, Dns, Http, Ports, Record, ReplyRule, Rounds, TlsRoots};
+use settings::{
+    ClaimTimes, Dns, Http, ImportedRecords, Ports, Record, ReplyRule, Rounds, TlsRoots,
+};
 use std::{
     collections::BTreeMap,
     fs,
@@ -84,6 +93,10 @@ pub struct Config {
     pub limits: Limits,
     /// Replies the operator has explained.
     pub replies: Vec<ReplyRule>,
+    /// What our mail systems say of their own connectors.
+    pub imported: ImportedRecords,
+    /// What the operator wants to be told, where, and when not.
+    pub alerting: Alerting,
     /// Outbound connectors whose submission is not in this version, with what it is: their
     /// `sender-enforces` is unknown, not absent.
     pub not_yet: BTreeMap<String, String>,
@@ -109,8 +122,13 @@ impl Config {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let told = Told::new(path, &text);
         let files = Files::of(path, credentials());
-        let config = parse(&told, &text, &files);
+        let mut config = parse(&told, &text, &files);
         files.check(&told);
+        if let Some(config) = &mut config {
+            // What could not be read was told by now.
+            let read = config.imported.files.iter().filter_map(|path| files::records(path));
+            config.imported.records = read.collect();
+        }
         Ok(loaded(path, told, config)?)
     }
 
@@ -150,6 +168,9 @@ impl Config {
         let mut claims = Vec::new();
         let mut claim = |direction, statement| claims.push(Claim { direction, statement });
         if let Some(connector) = partner.outbound.as_deref().and_then(|name| self.outbound(name)) {
+            if self.imported.speaks_of(Direction::Outbound, &connector.name) {
+                claim(Direction::Outbound, Statement::Configured);
+            }
             claim(Direction::Outbound, Statement::ReceiverOffers);
             if partner.receiver_enforces.is_some() {
                 claim(Direction::Outbound, Statement::ReceiverEnforces);
@@ -163,6 +184,9 @@ impl Config {
             }
         }
         if let Some(connector) = partner.inbound.as_deref().and_then(|name| self.inbound(name)) {
+            if self.imported.speaks_of(Direction::Inbound, &connector.name) {
+                claim(Direction::Inbound, Statement::Configured);
+            }
             claim(Direction::Inbound, Statement::ReceiverOffers);
             if connector.probe.is_some() {
                 claim(Direction::Inbound, Statement::ReceiverEnforces);
@@ -228,6 +252,8 @@ fn parse(told: &Told<'_>, text: &str, files: &Files) -> Option<Config> {
     }
     .check();
     let rounds = running::rounds(&root.section("rounds"));
+    let names: Vec<&str> =
+        partners.iter().filter_map(|read| Some(read.name.as_ref()?.value.as_str())).collect();
     let settings = Settings {
         state_dir: root.path("state_dir").map(|path| files.absolute(path.value)),
         dns: running::dns(&root.section("dns"), files),
@@ -238,6 +264,8 @@ fn parse(told: &Told<'_>, text: &str, files: &Files) -> Option<Config> {
         http: running::http(&root.section("http"), files),
         limits: running::limits(&root.section("limits"), &rounds),
         replies: root.sections("reply").iter().filter_map(running::reply).collect(),
+        imported: running::imported(&root.section("imported"), files),
+        alerting: alert::read(&root, files, &names),
         rounds,
     };
     let canaries = canaries.into_iter().filter_map(|read| read.canary).collect();
@@ -257,6 +285,8 @@ struct Settings {
     http: Http,
     limits: Limits,
     replies: Vec<ReplyRule>,
+    imported: ImportedRecords,
+    alerting: Alerting,
 }
 
 impl Settings {
@@ -295,6 +325,8 @@ impl Settings {
             http: self.http,
             limits: self.limits,
             replies: self.replies,
+            imported: self.imported,
+            alerting: self.alerting,
             not_yet,
         }
     }

@@ -5,8 +5,8 @@ use super::{
     files::{FileKind, Files},
     section::{Section, Zero},
     settings::{
-        Beacon, ClaimTimes, Dns, Dnssec, Exposure, Http, Ports, ProbeTargets, Reachable, Record,
-        ReplyRule, RootSource, Rounds, Times, TlsRoots,
+        Beacon, ClaimTimes, Dns, Dnssec, Exposure, Http, ImportedRecords, Ports, ProbeTargets,
+        Reachable, Record, ReplyRule, RootSource, Rounds, Times, TlsRoots,
     },
     span::written,
     words::{host_target, socket, values},
@@ -71,6 +71,15 @@ pub(super) fn ports(section: &Section<'_>) -> Ports {
     Ports { smtp, https }
 }
 
+pub(super) fn imported(section: &Section<'_>, files: &Files) -> ImportedRecords {
+    let without = section.list::<String>("without", "such as to-banks");
+    ImportedRecords {
+        files: files.files(section, "records", FileKind::Records),
+        without: values(without),
+        records: Vec::new(),
+    }
+}
+
 pub(super) fn claims(section: &Section<'_>) -> ClaimTimes {
     let usual = ClaimTimes::default();
     let enforces = section.section("receiver-enforces");
@@ -92,10 +101,6 @@ pub(super) fn claims(section: &Section<'_>) -> ClaimTimes {
         receiver_offers: times(&section.section("receiver-offers"), usual.receiver_offers),
         sender_enforces: times(&section.section("sender-enforces"), usual.sender_enforces),
     };
-    if claims != usual {
-        let what = "not in this version: rounds in the background; `verify` looks once, now";
-        section.told().warn(&section.place, what, "");
-    }
     claims
 }
 
@@ -138,17 +143,6 @@ pub(super) fn rounds(section: &Section<'_>) -> Rounds {
             .unwrap_or(usual.per_operator_per_minute),
         beacons: values(beacons).into_iter().map(|(host, port)| Beacon { host, port }).collect(),
     };
-    if rounds.confirm != usual.confirm {
-        let what = "not in this version: rounds in the background; `verify` looks once, now";
-        section.warn("confirm", what, "");
-    }
-    if !rounds.beacons.is_empty() {
-        section.warn(
-            "beacons",
-            "not in this version: beacons; an outage of ours is told by what failed",
-            "",
-        );
-    }
     rounds
 }
 
@@ -167,10 +161,6 @@ pub(super) fn record(section: &Section<'_>) -> Record {
         section.mistake(key, what, "");
     }
     let record = Record { keep, keep_violations };
-    if record != usual {
-        let what = "not in this version: the record; nothing is kept";
-        section.told().warn(&section.place, what, "");
-    }
     record
 }
 
@@ -211,9 +201,6 @@ pub(super) fn http(section: &Section<'_>, files: &Files) -> Http {
     }
     if http.probe_any == ProbeTargets::Any && !section.has("read_token_file") {
         section.mistake("probe_any", "needs read_token_file", "else anybody could aim our probes");
-    }
-    if http != usual {
-        section.told().warn(&section.place, "not in this version: HTTP; nothing listens", "");
     }
     http
 }

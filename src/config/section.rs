@@ -11,6 +11,7 @@ use super::{
     span::duration,
     told::{Place, Placed, Told},
 };
+use jiff::Timestamp;
 use std::{
     cell::RefCell, collections::BTreeMap, fmt::Display, ops::RangeInclusive, path::PathBuf,
     str::FromStr, time::Duration,
@@ -240,6 +241,24 @@ impl<'a> Section<'a> {
             self.mistake(key, format!("`{integer}` is not from {low} to {high}"), "");
         }
         number
+    }
+
+    /// A date and time with its offset, as TOML has them or between quotes.
+    pub(super) fn moment(&self, key: &'static str) -> Option<Placed<Timestamp>> {
+        let text = match self.find(key)?.get_ref() {
+            DeValue::Datetime(moment) => moment.to_string(),
+            DeValue::String(text) => text.to_string(),
+            other => {
+                self.wrong_type(key, "a date and time", other);
+                return None;
+            }
+        };
+        let moment = text.parse().ok();
+        if moment.is_none() {
+            let what = format!("`{}` is no date and time with an offset", shown(&text));
+            self.mistake(key, what, "such as 2026-03-01T22:00:00Z or 2026-03-01T23:00:00+01:00");
+        }
+        moment.map(|moment| self.placed(key, moment))
     }
 
     pub(super) fn duration(&self, key: &'static str, zero: Zero) -> Option<Placed<Duration>> {

@@ -2,6 +2,7 @@
 
 use crate::model::connector::CertificateFiles;
 use crate::model::enforcement::ReplyClass;
+use crate::model::imported::Imported;
 use crate::model::{
     claim::{Claim, Direction, Statement},
     judgement::Quorum,
@@ -69,6 +70,28 @@ pub enum RootSource {
     System,
 }
 
+/// `[imported]`: what our mail systems say of their own connectors.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportedRecords {
+    /// The files that `mxwarden import` wrote.
+    pub files: Vec<PathBuf>,
+    /// Connectors that the records do not speak of: their `configured` is not claimed.
+    pub without: Vec<String>,
+    /// What is in the files; empty where they were not looked at.
+    pub records: Vec<Imported>,
+}
+
+impl ImportedRecords {
+    /// Whether the records speak of a connector's direction, and should speak of this one.
+    pub fn speaks_of(&self, direction: Direction, connector: &str) -> bool {
+        let has = |import: &Imported| match direction {
+            Direction::Inbound => import.inbound.is_some(),
+            Direction::Outbound => import.outbound.is_some(),
+        };
+        self.records.iter().any(has) && !self.without.iter().any(|name| name == connector)
+    }
+}
+
 /// `[probe]`: ports of strangers, which only labs change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
@@ -130,7 +153,8 @@ impl ClaimTimes {
 impl Default for ClaimTimes {
     fn default() -> Self {
         Self {
-            configured: Times::of(HOUR, 6 * HOUR),
+            // A record is as old as its export: it is exported again by a person, or by a script of theirs.
+            configured: Times::of(HOUR, 30 * DAY),
             receiver_enforces: Times::of(6 * HOUR, 24 * HOUR),
             partner_receiver_enforces: Times::of(DAY, 3 * DAY),
             receiver_offers: Times::of(HOUR, 6 * HOUR),

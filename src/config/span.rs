@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `30s`, `5m`, `24h`, `7d`, `10y` (of 365 days); a century at most.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let unit = text.chars().last()?;
     let seconds: u64 = match unit {

@@ -5,7 +5,7 @@ use super::{
     section::{Section, shown},
     words::MAILBOX,
 };
-use crate::model::connector::{Credentials, Submit, SubmitHost, SubmitSecurity};
+use crate::model::connector::{Credentials, OAuth2Client, Submit, SubmitHost, SubmitSecurity};
 use crate::wire::mailbox::Mailbox;
 use core::net::IpAddr;
 
@@ -40,30 +40,25 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadSubmit {
     let login = login(section, files);
     let not_yet = match way.as_ref().map(|way| &way.value) {
         Some(Way::Graph) => Some(("url", "submission through Microsoft Graph")),
-        _ if matches!(login, Login::OAuth2) => Some(("oauth2", "submission with OAuth 2")),
-        _ => None,
+        Some(Way::Smtp(..)) | None => None,
     };
     if let Some((key, what)) = not_yet {
         let what = format!("not in this version: {what}; the claim will be unknown");
         section.warn(key, what, "");
         return ReadSubmit { submit: None, not_yet: not_yet.map(|(_, what)| what.to_owned()) };
     }
-    let credentials = match login {
-        Login::Password(credentials) => Some(credentials),
-        Login::None | Login::OAuth2 => None,
-    };
     let submit = way.zip(from).and_then(|(way, from)| match way.value {
         Way::Graph => None,
         Way::Smtp(security, host, port) => {
-            Some(Submit { security, host, port, from: from.value, credentials })
+            Some(Submit { security, host, port, from: from.value, credentials: login })
         }
     });
     if let Some(submit) = submit.as_ref().filter(|submit| submit.credentials.is_some())
-        && !is_safe(submit)
+        && !is_safe(submit.security, &submit.host)
     {
         section.warn(
             "url",
-            "the password may go over the network in clear",
+            "the password or token may go over the network in clear",
             "use smtps:// or smtp+starttls://",
         );
     }
@@ -71,13 +66,7 @@ pub(super) fn read(section: &Section<'_>, files: &Files) -> ReadSubmit {
 }
 
 /// Who we say we are.
-enum Login {
-    None,
-    OAuth2,
-    Password(Credentials),
-}
-
-fn login(section: &Section<'_>, files: &Files) -> Login {
+fn login(section: &Section<'_>, files: &Files) -> Option<Credentials> {
     section.refuse(
         &["password"],
         "secrets are read from files, never written here",
@@ -85,45 +74,74 @@ fn login(section: &Section<'_>, files: &Files) -> Login {
     );
     let username = section.text("username");
     let password_file = files.file(section, "password_file", FileKind::Secret);
-    let oauth2 = is_oauth2(&section.section("oauth2"), files);
-    if username.is_some() && !section.has("password_file") && !oauth2 {
+    let table = section.section("oauth2");
+    let is_oauth2 = table.is_there();
+    let client = oauth2(&table, files);
+    if username.is_some() && !section.has("password_file") && !is_oauth2 {
         let what = "is not used: there is neither password_file nor oauth2";
         section.warn("username", what, "password_file = \"FILE\"");
     }
     if section.has("password_file") && !section.has("username") {
         section.mistake("password_file", "needs username", "");
     }
-    if oauth2 && section.has("password_file") {
+    if is_oauth2 && section.has("password_file") {
         section.mistake("oauth2", "stands beside password_file", "one of the two is enough");
     }
-    match (oauth2, username, password_file) {
-        (true, ..) => Login::OAuth2,
-        (false, Some(username), Some(password_file)) => {
-            Login::Password(Credentials { username: username.value, password_file })
-        }
-        (false, ..) => Login::None,
+    let graph = section.text("url").is_some_and(|url| url.value.starts_with("graph:"));
+    if is_oauth2 && !section.has("username") && !graph {
+        let hint = "username = \"tls-probe@contoso.test\": the mailbox that probes are sent as";
+        section.mistake("oauth2", "needs username", hint);
+    }
+    let username = username?.value;
+    match (client, password_file) {
+        (Some(client), _) => Some(Credentials::OAuth2 { username, client }),
+        (None, Some(password_file)) => Some(Credentials::Password { username, password_file }),
+        (None, None) => None,
     }
 }
 
 /// Whether nobody on the way can read the password.
-fn is_safe(submit: &Submit) -> bool {
-    let loopback = matches!(submit.host, SubmitHost::Address(address) if address.is_loopback());
-    match submit.security {
+fn is_safe(security: SubmitSecurity, host: &SubmitHost) -> bool {
+    let loopback = matches!(host, SubmitHost::Address(address) if address.is_loopback());
+    match security {
         SubmitSecurity::Implicit | SubmitSecurity::Required => true,
         SubmitSecurity::None | SubmitSecurity::Opportunistic => loopback,
     }
 }
 
-/// Whether there is a table `oauth2`; what is wrong in it is told.
-fn is_oauth2(section: &Section<'_>, files: &Files) -> bool {
+/// A mail system by SMTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SmtpWay {
+    pub(super) security: SubmitSecurity,
+    pub(super) host: SubmitHost,
+    pub(super) port: u16,
+}
+
+impl SmtpWay {
+    /// Whether nobody on the way can read a password.
+    pub(super) fn is_safe(&self) -> bool {
+        is_safe(self.security, &self.host)
+    }
+}
+
+/// As `url` of `[connector.submit]`, by SMTP alone.
+pub(super) fn smtp_way(url: &str) -> Result<SmtpWay, String> {
+    match way(url)? {
+        Way::Graph => Err(format!("`{}` is no way by SMTP", shown(url))),
+        Way::Smtp(security, host, port) => Ok(SmtpWay { security, host, port }),
+    }
+}
+
+/// The table `oauth2`; what is wrong in it is told.
+fn oauth2(section: &Section<'_>, files: &Files) -> Option<OAuth2Client> {
     let url = section.text("token_url");
-    if url.is_some_and(|url| !url.value.starts_with("https://")) {
+    if url.as_ref().is_some_and(|url| !url.value.starts_with("https://")) {
         let what = "does not begin with https://";
         section.mistake("token_url", what, "a client secret goes over TLS only");
     }
-    let _ = section.text("client_id");
-    let _ = files.file(section, "client_secret_file", FileKind::Secret);
-    let _ = section.text("scope");
+    let client_id = section.text("client_id");
+    let client_secret_file = files.file(section, "client_secret_file", FileKind::Secret);
+    let scope = section.text("scope");
     section.refuse(
         &["client_secret"],
         "secrets are read from files, never written here",
@@ -137,7 +155,12 @@ fn is_oauth2(section: &Section<'_>, files: &Files) -> bool {
             }
         }
     }
-    section.is_there()
+    Some(OAuth2Client {
+        token_url: url?.value,
+        client_id: client_id?.value,
+        client_secret_file: client_secret_file?,
+        scope: scope?.value,
+    })
 }
 
 fn way(url: &str) -> Result<Way, String> {

@@ -139,6 +139,8 @@ fn the_example_explains_every_key() {
         "token",
         "read_token",
         "write_token",
+        "routing_key",
+        "secret",
         "receiver_enforces.until",
     ];
     for key in told.asked() {

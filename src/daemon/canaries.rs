@@ -6,15 +6,16 @@
 //!
 //! Invariant: a canary turns good for draining only where a certificate passes for its host.
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, meter::Meter};
 use crate::judge::canary::{self, Rules, Shown};
 use crate::model::{
     canary::{Acting, Canary, Personality},
     connector::OutboundConnector,
-    delivery::CanarySession,
+    delivery::{CanaryEnding, CanarySession},
     requirement::MinVersion,
     roots::Roots,
     session::Der,
+    signal::Signal,
 };
 use crate::observe::{
     canary::{CanaryCa, CanaryError, CanaryIdentity, CanaryLimits, CanarySpec},
@@ -28,7 +29,8 @@ use crate::wire::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::{
-    net::{IpAddr, SocketAddr},
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr, TcpListener},
     path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -70,9 +72,25 @@ pub struct Canaries {
 /// Whoever came, in the order they left.
 #[derive(Debug)]
 pub struct Log {
-    sessions: Mutex<Vec<Arc<CanarySession>>>,
+    sessions: Mutex<Kept>,
     changed: watch::Sender<usize>,
     failure: OnceLock<String>,
+}
+
+/// Sessions held: whoever reads does so as they come, and what is older has long been written down.
+const SESSIONS: usize = 8192;
+
+/// The last sessions, and how many there were before them.
+#[derive(Debug, Default)]
+struct Kept {
+    forgotten: usize,
+    sessions: VecDeque<Arc<CanarySession>>,
+}
+
+impl Kept {
+    fn len(&self) -> usize {
+        self.forgotten + self.sessions.len()
+    }
 }
 
 impl Log {
@@ -82,9 +100,13 @@ impl Log {
     }
 
     fn push(&self, session: CanarySession) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.push(Arc::new(session));
-        self.changed.send_replace(sessions.len());
+        let mut kept = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.sessions.len() >= SESSIONS {
+            kept.sessions.pop_front();
+            kept.forgotten += 1;
+        }
+        kept.sessions.push_back(Arc::new(session));
+        self.changed.send_replace(kept.len());
     }
 
     /// Writes a session of a probe down; one that brought it settles it, whatever becomes of the round.
@@ -123,14 +145,40 @@ impl Log {
 
     /// Those behind the first `read`.
     pub fn since(&self, read: usize) -> Vec<Arc<CanarySession>> {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(read..).unwrap_or_default().to_vec()
+        let kept = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = read.saturating_sub(kept.forgotten);
+        kept.sessions.iter().skip(known).map(Arc::clone).collect()
     }
 
     /// Wakes whenever somebody came.
     pub fn changes(&self) -> watch::Receiver<usize> {
         self.changed.subscribe()
     }
+}
+
+/// Where what canaries see is kept, and where they listen.
+#[derive(Debug)]
+pub struct Keeping {
+    /// Where sessions of probes are written down.
+    pub ledger: Ledger,
+    /// Sockets that are open already.
+    pub open: Vec<TcpListener>,
+    /// Who counts.
+    pub meter: Meter,
+}
+
+fn measure(meter: &Meter, session: &CanarySession) {
+    let CanarySession { personality, reached: phase, ending, .. } = session;
+    let refused = match ending {
+        CanaryEnding::Ours(why) if why.ends_with("from one source") => Some("source"),
+        CanaryEnding::Ours(why) if why.ends_with("sessions at once") => Some("busy"),
+        _ if session.mail_from.is_some() && session.probe.is_none() => Some("stranger"),
+        _ => None,
+    };
+    if let Some(reason) = refused {
+        meter.measure(&Signal::CanaryRefused { reason });
+    }
+    meter.measure(&Signal::CanarySession { personality: *personality, phase: *phase });
 }
 
 /// What canaries are made of.
@@ -272,23 +320,27 @@ impl Canaries {
         making: Making<'_>,
         key: &Arc<TokenKey>,
         clock: Clock,
-        ledger: Ledger,
+        keeping: Keeping,
     ) -> Result<Self, CanaryError> {
+        let Keeping { ledger, open, meter } = keeping;
         let now = clock.now();
         let (specs, stands) = making.make(now)?;
         let (out, mut sessions) = mpsc::channel(256);
         let key = Arc::clone(key);
         let tokens = Arc::new(move |local: &str| key.verify(local).map(|token| token.id));
         let limits = CanaryLimits::default();
-        let open = crate::observe::canary::inherited();
         let server =
             crate::observe::canary::Canaries::start_with(open, specs, tokens, limits, clock, out)
                 .await?;
+        for stand in &stands {
+            meter.measure(&Signal::CanaryUp { personality: stand.personality, up: true });
+        }
         let log = Arc::new(Log::new());
         let written = Arc::clone(&log);
         // Ends when the last listener does.
         let writer = tokio::spawn(async move {
             while let Some(session) = sessions.recv().await {
+                measure(&meter, &session);
                 written.keep(&ledger, &session).await;
                 written.push(session);
             }
@@ -303,9 +355,19 @@ impl Canaries {
         let _ = self.writer.await;
     }
 
+    /// Accepts nobody any more, and ends every session; what was seen is written down as it comes.
+    pub async fn close(&self) {
+        self.server.close().await;
+    }
+
     /// The canary of a recipient domain.
     pub fn stand(&self, domain: &Domain) -> Option<&Stand> {
         self.stands.iter().find(|stand| stand.domain == *domain)
+    }
+
+    /// All of them.
+    pub fn stands(&self) -> impl Iterator<Item = &Stand> {
+        self.stands.iter()
     }
 
     /// Whoever came.

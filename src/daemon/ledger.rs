@@ -1,20 +1,22 @@
-//! The record, for those who must not block: every call goes to a thread that may.
+//! The ledger of probes, for those who must not block: a part of the [`Store`].
 //!
-//! Invariant: what a call has returned from is on disk.
+//! 1. What must be on disk before anything is sent fails where the record is away: a probe, a leave to probe.
+//! 2. What was observed of a probe waits then, as everything observed does: sessions, replies, what became of it.
+//!
+//! Invariant: a probe that was added, and a leave that was given, are on disk.
 
+use super::store::Store;
 use crate::model::delivery::{CanarySession, Probe, Submission};
-use crate::record::{Record, RecordError, Settled, Whose};
+use crate::record::{RecordError, Settled, Whose};
 use crate::wire::name::Domain;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::task::spawn_blocking;
 
 /// A partner's receiver is probed once a day. An hour is given away, so that the same hour of the next day will do.
 const DAY: SignedDuration = SignedDuration::from_hours(23);
 
 /// The ledger of probes.
 #[derive(Debug, Clone)]
-pub struct Ledger(Arc<Mutex<Record>>);
+pub struct Ledger(Store);
 
 /// The ledger cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +24,8 @@ pub enum LedgerError {
     /// A session could not be written down, in words.
     #[error("a canary's session could not be written down: {0}")]
     Canaries(String),
-    /// The thread that writes it died.
-    #[error("the thread that writes the record died")]
+    /// The record was closed, or the thread that writes it died.
+    #[error("the record is closed")]
     Died,
     /// The store.
     #[error(transparent)]
@@ -31,21 +33,9 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// The ledger of this record.
-    pub fn new(record: Record) -> Self {
-        Self(Arc::new(Mutex::new(record)))
-    }
-
-    async fn with<T: Send + 'static>(
-        &self,
-        run: impl FnOnce(&mut Record) -> Result<T, RecordError> + Send + 'static,
-    ) -> Result<T, LedgerError> {
-        let record = Arc::clone(&self.0);
-        let run = move || run(&mut record.lock().unwrap_or_else(PoisonError::into_inner));
-        match spawn_blocking(run).await {
-            Ok(done) => Ok(done?),
-            Err(_) => Err(LedgerError::Died),
-        }
+    /// The ledger in this store.
+    pub(super) fn of(store: Store) -> Self {
+        Self(store)
     }
 
     /// Writes a probe down.
@@ -54,34 +44,34 @@ impl Ledger {
     ///
     /// It could not be written; it must not be submitted then.
     pub async fn add_probe(&self, probe: Probe) -> Result<(), LedgerError> {
-        self.with(move |record| record.add_probe(&probe)).await
+        self.0.with(move |record| record.add_probe(&probe)).await
     }
 
-    /// Writes down what our mail system said to it.
+    /// Writes down what our mail system said to it, as soon as the record can be written.
     ///
     /// # Errors
     ///
-    /// It could not be written.
+    /// There is no such probe.
     pub async fn set_submission(&self, id: String, is: Submission) -> Result<(), LedgerError> {
-        self.with(move |record| record.set_submission(&id, &is)).await
+        self.0.observe(move |record| record.set_submission(&id, &is)).await
     }
 
-    /// Writes down what became of it.
+    /// Writes down what became of it, as soon as the record can be written.
     ///
     /// # Errors
     ///
-    /// It could not be written.
+    /// There is no such probe.
     pub async fn settle(&self, id: String, how: Settled, at: Timestamp) -> Result<(), LedgerError> {
-        self.with(move |record| record.settle_probe(&id, how, at)).await
+        self.0.observe(move |record| record.settle_probe(&id, how, at)).await
     }
 
-    /// Writes a session of a probe down.
+    /// Writes a session of a probe down, as soon as the record can be written.
     ///
     /// # Errors
     ///
-    /// It could not be written.
+    /// There is no such probe.
     pub async fn add_session(&self, id: String, is: CanarySession) -> Result<(), LedgerError> {
-        self.with(move |record| record.add_session(&id, &is)).await
+        self.0.observe(move |record| record.add_session(&id, &is)).await
     }
 
     /// Leave to probe a partner's receiver now, written down where it is given; otherwise when it was last probed.
@@ -94,16 +84,17 @@ impl Ledger {
         partner: String,
         now: Timestamp,
     ) -> Result<Result<(), Timestamp>, LedgerError> {
-        self.with(move |record| {
-            let last = record.read().last_agreed_probe(&partner)?;
-            // A clock set back must not keep a partner unproved for ever.
-            let is_recent = |last: &Timestamp| *last <= now && now.duration_since(*last) < DAY;
-            match last.filter(is_recent) {
-                Some(last) => Ok(Err(last)),
-                None => record.set_agreed_probe(&partner, now).map(Ok),
-            }
-        })
-        .await
+        self.0
+            .with(move |record| {
+                let last = record.read().last_agreed_probe(&partner)?;
+                // A clock set back must not keep a partner unproved for ever.
+                let is_recent = |last: &Timestamp| *last <= now && now.duration_since(*last) < DAY;
+                match last.filter(is_recent) {
+                    Some(last) => Ok(Err(last)),
+                    None => record.set_agreed_probe(&partner, now).map(Ok),
+                }
+            })
+            .await
     }
 
     /// Probes to this domain that may still be in our mail system's queue.
@@ -112,6 +103,30 @@ impl Ledger {
     ///
     /// It cannot be read.
     pub async fn open_probes(&self, to: Domain, now: Timestamp) -> Result<Vec<Probe>, LedgerError> {
-        self.with(move |record| record.read().open_probes(Whose::Domain(&to), now)).await
+        self.0.with(move |record| record.read().open_probes(Whose::Domain(&to), now)).await
+    }
+
+    /// One probe, whatever became of it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub async fn probe(&self, id: String) -> Result<Option<Probe>, LedgerError> {
+        let found = self.0.with(move |record| record.read().probe(&id)).await?;
+        Ok(found.map(|found| found.probe))
+    }
+
+    /// The sessions of probes to this domain that were over at `since` or later.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub async fn sessions_since(
+        &self,
+        to: Domain,
+        since: Timestamp,
+    ) -> Result<Vec<CanarySession>, LedgerError> {
+        let found = self.0.read(move |reader| reader.sessions_since(&to, since)).await?;
+        Ok(found.into_iter().map(|found| found.session).collect())
     }
 }

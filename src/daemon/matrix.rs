@@ -5,6 +5,7 @@
 //!
 //! Invariant: the same configuration and choice give the same works in the same order.
 
+use crate::config::settings::ImportedRecords;
 use crate::model::{
     claim::{Claim, Direction, Statement},
     connector::{
@@ -16,7 +17,7 @@ use crate::model::{
     requirement::Requirement,
     target::Target,
 };
-use crate::wire::name::Domain;
+use crate::wire::name::{Domain, NamePattern};
 use std::collections::BTreeMap;
 
 /// One thing to prove, with the claims it is proved for.
@@ -29,11 +30,34 @@ pub struct Work {
 }
 
 impl Work {
+    /// What its claims are judged by.
+    pub fn requirement(&self) -> &Requirement {
+        match &self.proof {
+            Proof::NotTestable { requirement, .. }
+            | Proof::ReceiverOffers { requirement, .. }
+            | Proof::SenderEnforces { requirement, .. } => requirement,
+            Proof::Configured(said) => &said.requirement,
+            Proof::ReceiverEnforces(enforce) => &enforce.requirement,
+        }
+    }
+
+    /// The connector whose canaries prove it; none where it is not proved by probe mail.
+    pub fn canaries_of(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::SenderEnforces { proved_on, .. } => Some(proved_on),
+            Proof::Configured(_)
+            | Proof::NotTestable { .. }
+            | Proof::ReceiverEnforces(_)
+            | Proof::ReceiverOffers { .. } => None,
+        }
+    }
+
     /// Whether a partner's receiver is probed, which is done by agreement and once a day.
     pub fn is_at_partners(&self) -> bool {
         match &self.proof {
             Proof::ReceiverEnforces(enforce) => enforce.demand.place == Place::Partners,
-            Proof::NotTestable { .. }
+            Proof::Configured(_)
+            | Proof::NotTestable { .. }
             | Proof::ReceiverOffers { .. }
             | Proof::SenderEnforces { .. } => false,
         }
@@ -43,6 +67,8 @@ impl Work {
 /// What is done to prove a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Proof {
+    /// The imported connector is held against the agreement.
+    Configured(Box<Said>),
     /// It cannot be proved in this version.
     NotTestable {
         /// What it stands for.
@@ -83,6 +109,23 @@ pub struct Enforce {
     pub probe: Option<InboundProbe>,
 }
 
+/// What a connector is held against.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// Which way the mail goes.
+    pub direction: Direction,
+    /// The connector's name.
+    pub connector: String,
+    /// What it must demand.
+    pub requirement: Requirement,
+    /// Inbound: what the client certificate must be for.
+    pub client_names: Vec<NamePattern>,
+    /// The partner's mail domains.
+    pub domains: Vec<Domain>,
+    /// Where the partner receives.
+    pub targets: Vec<MailTarget>,
+}
+
 /// What the matrix is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Agreements<'a> {
@@ -94,6 +137,8 @@ pub struct Agreements<'a> {
     pub inbound: &'a [InboundConnector],
     /// Outbound connectors whose submission is not in this version, with what it is.
     pub not_yet: &'a BTreeMap<String, String>,
+    /// What our mail systems say of their own connectors.
+    pub imported: &'a ImportedRecords,
     /// The partners asked about.
     pub partners: &'a [&'a Partner],
 }
@@ -128,7 +173,7 @@ fn claims(agreements: Agreements<'_>, partner: &Partner) -> Vec<(Claim, Proof)> 
         claims.extend(claims_out(connector, agreements, partner));
     }
     if let Some(connector) = inbound {
-        claims.extend(claims_in(connector, agreements.organisation));
+        claims.extend(claims_in(connector, agreements, partner));
     }
     claims
 }
@@ -139,10 +184,22 @@ fn claim(direction: Direction, statement: Statement) -> Claim {
 
 fn claims_out(
     connector: &OutboundConnector,
-    Agreements { outbound: all, not_yet, .. }: Agreements<'_>,
+    Agreements { outbound: all, not_yet, imported, .. }: Agreements<'_>,
     partner: &Partner,
 ) -> Vec<(Claim, Proof)> {
     let mut claims = Vec::new();
+    if imported.speaks_of(Direction::Outbound, &connector.name) {
+        let said = Said {
+            direction: Direction::Outbound,
+            connector: connector.name.clone(),
+            requirement: connector.requirement.clone(),
+            client_names: Vec::new(),
+            domains: partner.domains.clone(),
+            targets: partner.targets.clone(),
+        };
+        let proof = Proof::Configured(Box::new(said));
+        claims.push((claim(Direction::Outbound, Statement::Configured), proof));
+    }
     let offers = Proof::ReceiverOffers {
         requirement: connector.requirement.clone(),
         targets: targets(&partner.targets, &partner.domains),
@@ -174,12 +231,29 @@ fn claims_out(
     claims
 }
 
-fn claims_in(connector: &InboundConnector, ours: &Organisation) -> Vec<(Claim, Proof)> {
+fn claims_in(
+    connector: &InboundConnector,
+    Agreements { organisation: ours, imported, .. }: Agreements<'_>,
+    partner: &Partner,
+) -> Vec<(Claim, Proof)> {
+    let mut claims = Vec::new();
+    if imported.speaks_of(Direction::Inbound, &connector.name) {
+        let said = Said {
+            direction: Direction::Inbound,
+            connector: connector.name.clone(),
+            requirement: connector.requirement.clone(),
+            client_names: connector.client_names.clone(),
+            domains: partner.domains.clone(),
+            targets: Vec::new(),
+        };
+        let proof = Proof::Configured(Box::new(said));
+        claims.push((claim(Direction::Inbound, Statement::Configured), proof));
+    }
     let offers = Proof::ReceiverOffers {
         requirement: ours.offers.clone(),
         targets: targets(&ours.targets, &ours.domains),
     };
-    let mut claims = vec![(claim(Direction::Inbound, Statement::ReceiverOffers), offers)];
+    claims.push((claim(Direction::Inbound, Statement::ReceiverOffers), offers));
     if let Some(probe) = &connector.probe {
         let proof = Proof::ReceiverEnforces(Box::new(at_ours(probe, connector)));
         claims.push((claim(Direction::Inbound, Statement::ReceiverEnforces), proof));
@@ -319,6 +393,7 @@ mod tests {
             inbound: &[from_banks()],
             partners: &[&a, &b],
             not_yet: &BTreeMap::new(),
+            imported: &ImportedRecords::default(),
         };
         let claims = |work: &Work| {
             let claims: Vec<_> =

@@ -6,9 +6,11 @@
 //! Invariant: a client configuration, resolver or root store is never built per probe.
 
 use super::{
-    canaries::{Canaries, Making},
+    canaries::{Canaries, Keeping, Making},
     ledger::Ledger,
+    meter::Meter,
     round::sender::Post,
+    store::Store,
 };
 use crate::config::{
     Config, SecretError, secret,
@@ -16,24 +18,35 @@ use crate::config::{
 };
 use crate::judge::{receiver::Tenant, replies::ReplyTable};
 use crate::model::{
-    connector::OutboundConnector, deep::Depth, judgement::Quorum, limits::Limits, roots::Roots,
+    connector::{Credentials, OutboundConnector},
+    deep::Depth,
+    judgement::Quorum,
+    limits::Limits,
+    roots::Roots,
 };
 use crate::observe::{
     canary::CanaryError,
     clock::Clock,
     dns::{DnsError, DnsPlan, Families, Resolver, Resolvers},
+    oauth::{OAuthError, TokenSource},
     offers::{Observer, OffersPlan, Reach},
     roots::{self, RootsError},
     starttls::{Opening, Prober, StartTlsPlan},
-    submit::{ProbeWords, Submitter},
+    submit::{Login, ProbeWords, Submitter},
     tls::{TlsClient, TlsError},
 };
 use crate::record::{
-    Record, RecordError,
+    RecordError,
     token_key::{self, TokenKeyError},
 };
-use crate::wire::name::Host;
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use crate::wire::{name::Host, token::TokenKey};
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::Semaphore;
 
 /// Connections at once to our own mail systems.
@@ -58,6 +71,12 @@ pub struct Flags {
     pub quorum: Option<Quorum>,
     /// Days left of a certificate below which it is told.
     pub warn_days: Option<u32>,
+    /// The clock of the run; none means the machine's.
+    pub clock: Option<Clock>,
+    /// After what time an endpoint is looked at again; none means never: the run is short.
+    pub forgets_after: Option<Duration>,
+    /// Who counts.
+    pub meter: Meter,
 }
 
 /// A run cannot begin.
@@ -69,8 +88,8 @@ pub enum MeansError {
     /// The resolver.
     #[error(transparent)]
     Dns(#[from] DnsError),
-    /// A password.
-    #[error("cannot read the password of connector `{connector}`")]
+    /// A password, or a client's secret.
+    #[error("cannot read the secret of connector `{connector}`")]
     Password {
         /// Whose.
         connector: String,
@@ -86,6 +105,9 @@ pub enum MeansError {
     /// The TLS library.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The client of a token endpoint.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
     /// The key of tokens.
     #[error(transparent)]
     TokenKey(#[from] TokenKeyError),
@@ -98,6 +120,8 @@ pub struct Means {
     pub config: Config,
     /// Looks at receivers.
     pub observer: Arc<Observer>,
+    /// Looks at what anybody may have named: never beyond the public Internet.
+    pub strangers: Arc<Observer>,
     /// The roots a chain may end at.
     pub roots: Arc<Roots>,
     /// What replies mean.
@@ -109,8 +133,10 @@ pub struct Means {
     resolver: Resolver,
     prober: Prober,
     clock: Clock,
+    meter: Meter,
+    canaries: Option<Arc<Canaries>>,
     posts: BTreeMap<String, Post>,
-    ledger: Option<Ledger>,
+    store: Option<Store>,
 }
 
 impl Means {
@@ -133,7 +159,7 @@ impl Means {
         };
         let resolver =
             Resolver::new(DnsPlan { resolvers, families: flags.families, ..DnsPlan::default() })?;
-        let clock = Clock::system();
+        let clock = flags.clock.unwrap_or_else(Clock::system);
         let ehlo = config.organisation.ehlo.clone().or(flags.ehlo);
         let plan = StartTlsPlan {
             ehlo,
@@ -142,7 +168,7 @@ impl Means {
             retry_after: Duration::from_secs(5),
             limits,
         };
-        let prober = Prober::new(TlsClient::new()?, clock, plan);
+        let prober = Prober::new(TlsClient::new()?, clock.clone(), plan);
         let configured = match config.dns.allow_private {
             Reachable::Anywhere => Reach::Anywhere,
             Reachable::Public => Reach::Public,
@@ -153,11 +179,20 @@ impl Means {
             depth: Depth::Shallow,
             limits,
         };
-        let observer = Arc::new(Observer::new(resolver.clone(), prober.clone(), offers));
+        let observe = |plan| {
+            let observer = Observer::new(resolver.clone(), prober.clone(), plan);
+            Arc::new(match flags.forgets_after {
+                Some(held) => observer.forgetting_after(held),
+                None => observer,
+            })
+        };
+        let observer = observe(offers);
+        let strangers = observe(OffersPlan { reach: Reach::Public, ..offers });
         let explained: Vec<_> =
             config.replies.iter().map(|rule| (rule.pattern.clone(), rule.class)).collect();
         Ok(Self {
             observer,
+            strangers,
             roots: Arc::new(roots_of(&config, &flags.ca_files)?),
             replies: Arc::new(ReplyTable::with(&explained)),
             quorum: flags.quorum.unwrap_or(config.rounds.quorum),
@@ -165,8 +200,10 @@ impl Means {
             resolver,
             prober,
             clock,
+            meter: flags.meter,
+            canaries: None,
             posts: BTreeMap::new(),
-            ledger: None,
+            store: None,
             config,
         })
     }
@@ -177,17 +214,29 @@ impl Means {
     ///
     /// The state directory is held by somebody else or cannot be used.
     pub fn open_ledger(&mut self) -> Result<Ledger, MeansError> {
-        if let Some(ledger) = &self.ledger {
-            return Ok(ledger.clone());
+        if let Some(store) = &self.store {
+            return Ok(store.ledger());
         }
-        let ledger = Ledger::new(Record::open(&self.config.state_dir)?);
-        self.ledger = Some(ledger.clone());
+        let meter = self.meter.clone();
+        let store = Store::open(&self.config.state_dir, move |signal| meter.measure(&signal))?;
+        let ledger = store.ledger();
+        self.store = Some(store);
         Ok(ledger)
     }
 
+    /// Uses a record that is open already.
+    pub fn use_store(&mut self, store: Store) {
+        self.store = Some(store);
+    }
+
     /// The record, where it was opened.
-    pub fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_ref()
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// The ledger of probes, where the record was opened.
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.store.as_ref().map(Store::ledger)
     }
 
     /// Opens the record and starts the canaries: what proofs by probe mail need besides.
@@ -196,16 +245,45 @@ impl Means {
     ///
     /// The state directory is held by somebody else or cannot be used; a canary cannot listen.
     pub async fn start_canaries(&mut self) -> Result<(), MeansError> {
+        self.start_canaries_with(Vec::new()).await
+    }
+
+    /// The same, with sockets that are open already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start_canaries`].
+    pub async fn start_canaries_with(&mut self, open: Vec<TcpListener>) -> Result<(), MeansError> {
         let ledger = self.open_ledger()?;
-        let state_dir = &self.config.state_dir;
-        let key = Arc::new(token_key::open(state_dir)?);
+        let key = Arc::new(token_key::open(&self.config.state_dir)?);
         let making = Making {
             canaries: &self.config.canaries,
             connectors: &self.config.outbound,
-            state_dir,
+            state_dir: &self.config.state_dir,
             roots: &self.roots,
         };
-        let canaries = Arc::new(Canaries::start(making, &key, self.clock, ledger.clone()).await?);
+        let clock = self.clock.clone();
+        let keeping = Keeping { ledger, open, meter: self.meter.clone() };
+        let canaries = Arc::new(Canaries::start(making, &key, clock, keeping).await?);
+        self.use_canaries(canaries, &key)
+    }
+
+    /// Uses canaries that listen already: those of a configuration that is the same in all that makes them.
+    ///
+    /// # Errors
+    ///
+    /// The key of tokens or a password cannot be read.
+    pub fn share_canaries(&mut self, canaries: Arc<Canaries>) -> Result<(), MeansError> {
+        let key = Arc::new(token_key::open(&self.config.state_dir)?);
+        self.use_canaries(canaries, &key)
+    }
+
+    fn use_canaries(
+        &mut self,
+        canaries: Arc<Canaries>,
+        key: &Arc<TokenKey>,
+    ) -> Result<(), MeansError> {
+        let ledger = self.open_ledger()?;
         let turns = Arc::new(Semaphore::new(SUBMISSIONS));
         for connector in &self.config.outbound {
             let Some(submitter) = self.submitter(connector, &turns)? else { continue };
@@ -213,21 +291,26 @@ impl Means {
                 submitter: Arc::new(submitter),
                 canaries: Arc::clone(&canaries),
                 ledger: ledger.clone(),
-                key: Arc::clone(&key),
+                key: Arc::clone(key),
                 resolver: self.resolver.clone(),
-                clock: self.clock,
+                clock: self.clock.clone(),
             };
             self.posts.insert(connector.name.clone(), post);
         }
+        self.canaries = Some(canaries);
         Ok(())
+    }
+
+    /// The canaries, where they were started.
+    pub fn canaries(&self) -> Option<&Arc<Canaries>> {
+        self.canaries.as_ref()
     }
 
     /// Ends the canaries' sessions, and waits until they are written down.
     pub async fn stop(mut self) {
-        let canaries = self.posts.values().next().map(|post| Arc::clone(&post.canaries));
         self.posts.clear();
         // Rounds are over: nobody else holds them.
-        if let Some(canaries) = canaries.and_then(Arc::into_inner) {
+        if let Some(canaries) = self.canaries.take().and_then(Arc::into_inner) {
             canaries.stop().await;
         }
     }
@@ -250,7 +333,7 @@ impl Means {
 
     /// The clock of the run.
     pub fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     /// Asks whom this run asks.
@@ -271,13 +354,27 @@ impl Means {
         let Some(submit) = &connector.submit else { return Ok(None) };
         let unreadable =
             |source| MeansError::Password { connector: connector.name.clone(), source };
-        let password = submit.credentials.as_ref();
-        let password = password.map(|credentials| secret(&credentials.password_file));
-        let password = password.transpose().map_err(unreadable)?;
+        let login = match &submit.credentials {
+            None => None,
+            Some(Credentials::Password { password_file, .. }) => {
+                Some(Login::Password(secret(password_file).map_err(unreadable)?))
+            }
+            Some(Credentials::OAuth2 { client, .. }) => {
+                let secret = secret(&client.client_secret_file).map_err(unreadable)?;
+                let source = TokenSource::new(
+                    client.clone(),
+                    secret,
+                    &self.roots,
+                    self.resolver.clone(),
+                    self.clock.clone(),
+                )?;
+                Some(Login::Tokens(Arc::new(source)))
+            }
+        };
         let words = ProbeWords { organisation: self.config.organisation.name.clone() };
         Ok(Some(Submitter::new(
             submit.clone(),
-            password,
+            login,
             Arc::clone(&self.roots),
             self.resolver.clone(),
             &self.prober,
@@ -287,7 +384,12 @@ impl Means {
     }
 }
 
-fn roots_of(config: &Config, instead: &[PathBuf]) -> Result<Roots, RootsError> {
+/// The roots of a configuration; those of `instead` where there are any.
+///
+/// # Errors
+///
+/// A file that cannot be read, or holds no root.
+pub fn roots_of(config: &Config, instead: &[PathBuf]) -> Result<Roots, RootsError> {
     if !instead.is_empty() {
         return roots::files(instead);
     }

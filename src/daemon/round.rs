@@ -12,10 +12,12 @@ use crate::model::{
     obstacle::{Obstacle, ObstacleId},
     report::ClaimReport,
     requirement::Requirement,
+    session::Phase,
 };
 use crate::wire::text::hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +56,7 @@ impl Patience {
     }
 
     /// What is told of a round that ended before anything was seen.
-    pub fn ran_out(&self, claim: Claim, requirement: &Requirement) -> ClaimReport {
+    pub fn ran_out(&self, claim: Claim, requirement: &Requirement) -> Proved {
         let detail = if self.stop.is_cancelled() {
             "interrupted before anything was seen"
         } else {
@@ -63,13 +65,48 @@ impl Patience {
         let first = Obstacle::new(ObstacleId::Undecided, claim, detail);
         let remarks = Remarks { summary: detail.to_owned(), ..Remarks::default() };
         let judgement = Judgement::unknown(first, remarks);
-        ClaimReport::new(claim, requirement.clone(), &judgement, String::new())
+        let report = ClaimReport::new(claim, requirement.clone(), &judgement, String::new());
+        Proved::without_evidence(report)
     }
 }
 
 /// The digest evidence is addressed by: SHA-256 of its JSON.
 pub fn digest(evidence: &impl Serialize) -> String {
-    // Plain values always serialise; an empty digest would show that they did not.
-    let json = serde_json::to_vec(evidence).unwrap_or_default();
-    format!("sha256:{}", hex(&Sha256::digest(&json)))
+    Body::of(evidence).digest
+}
+
+/// Evidence as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Body {
+    /// What it is addressed by; empty where there is none.
+    pub digest: String,
+    /// Its JSON; empty where nothing was seen.
+    pub json: Vec<u8>,
+}
+
+impl Body {
+    /// The body of evidence.
+    pub fn of(evidence: &impl Serialize) -> Self {
+        // Plain values always serialise; an empty body would show that they did not.
+        let json = serde_json::to_vec(evidence).unwrap_or_default();
+        Self { digest: format!("sha256:{}", hex(&Sha256::digest(&json))), json }
+    }
+}
+
+/// A claim as one round proved it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proved {
+    /// What can be told.
+    pub report: ClaimReport,
+    /// The JSON of the evidence it rests on; empty where nothing was seen.
+    pub evidence: Vec<u8>,
+    /// How long each session with a receiver spent in each phase.
+    pub spent: Vec<(Phase, Duration)>,
+}
+
+impl Proved {
+    /// What is told where nothing was seen.
+    pub fn without_evidence(report: ClaimReport) -> Self {
+        Self { report, evidence: Vec::new(), spent: Vec::new() }
+    }
 }

@@ -3,14 +3,16 @@
 //! Invariant: each claim of each work is told once, whatever became of the work.
 
 use super::{
+    ledger::LedgerError,
     look::Standard,
-    matrix::{Enforce, Proof, Work},
+    matrix::{Enforce, Proof, Said, Work},
     means::Means,
-    round::{self, Patience, sender::Round},
+    round::{self, Body, Patience, Proved, sender::Round},
 };
+use crate::judge::configured::{self, Agreement};
 use crate::model::{
-    claim::Claim,
-    connector::CertificateFiles,
+    claim::{Claim, Direction},
+    connector::{CertificateFiles, OutboundConnector},
     delivery::Scope,
     judgement::{Judgement, Remarks},
     obstacle::{Obstacle, ObstacleId},
@@ -23,6 +25,8 @@ use crate::observe::{
     identity::{ClientIdentity, ClientIdentityError},
     letter::Letterhead,
 };
+use crate::wire::name::Domain;
+use jiff::Timestamp;
 use std::{collections::HashMap, sync::Arc};
 use tokio::task::JoinSet;
 
@@ -37,7 +41,7 @@ pub async fn verify(
     let mut claims: HashMap<tokio::task::Id, usize> = HashMap::new();
     for (at, work) in works.iter().cloned().enumerate() {
         let (means, patience) = (Arc::clone(means), patience.clone());
-        let task = running.spawn(async move { prove(&means, &work, &patience).await });
+        let task = running.spawn(async move { prove(&means, &work, &patience).await.report });
         claims.insert(task.id(), at);
     }
     let mut told: Vec<Option<ClaimReport>> = works.iter().map(|_| None).collect();
@@ -63,7 +67,7 @@ pub async fn verify(
 const PANICKED: &str = "the proof panicked; this is a defect of mxwarden";
 
 /// The reports of works, told once for each claim that rests on them.
-fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport> {
+pub fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport> {
     let mut partners = Vec::new();
     for partner in &means.config.partners {
         let mut claims: Vec<ClaimReport> = Vec::new();
@@ -76,6 +80,12 @@ fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport
         if claims.is_empty() {
             continue;
         }
+        for contradiction in configured::contradictions(&claims) {
+            let of_claim = |report: &&mut ClaimReport| report.claim == contradiction.claim;
+            if let Some(report) = claims.iter_mut().find(of_claim) {
+                report.findings.push(contradiction.finding);
+            }
+        }
         let order: Vec<Claim> = Claim::all().collect();
         claims.sort_by_key(|report| order.iter().position(|claim| *claim == report.claim));
         let state = State::worst(claims.iter().map(|claim| claim.state));
@@ -84,28 +94,34 @@ fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerReport
     partners
 }
 
-/// Proves one work.
-pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> ClaimReport {
+/// Proves one work, if it may be proved now.
+pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Proved {
+    match ask_leave(means, work).await {
+        Ok(()) => prove_now(means, work, patience).await,
+        Err(refused) => nothing(work, ObstacleId::Undecided, &chain(&refused)),
+    }
+}
+
+/// Proves one work. Whoever calls this has [asked for leave](ask_leave).
+pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> Proved {
     let claim = first_claim(work);
     match &work.proof {
-        Proof::NotTestable { why, .. } => unknown(work, ObstacleId::NotTestable, why),
-        Proof::ReceiverEnforces(enforce) => {
-            match (plan(means, enforce), leave(means, work).await) {
-                (_, Some(why)) => unknown(work, ObstacleId::Undecided, &why),
-                (Ok(plan), None) => {
-                    let standard = round::receiver::Standard {
-                        replies: Arc::clone(&means.replies),
-                        quorum: means.quorum,
-                        tenant: means.tenant(),
-                    };
-                    let requirement = &enforce.requirement;
-                    let observer = &means.observer;
-                    round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
-                        .await
-                }
-                (Err(error), None) => unknown(work, ObstacleId::NotTestable, &chain(&error)),
+        Proof::Configured(said) => configured(means, claim, said),
+        Proof::NotTestable { why, .. } => nothing(work, ObstacleId::NotTestable, why),
+        Proof::ReceiverEnforces(enforce) => match plan(means, enforce) {
+            Ok(plan) => {
+                let standard = round::receiver::Standard {
+                    replies: Arc::clone(&means.replies),
+                    quorum: means.quorum,
+                    tenant: means.tenant(),
+                };
+                let requirement = &enforce.requirement;
+                let observer = &means.observer;
+                round::receiver::round(observer, claim, requirement, &plan, &standard, patience)
+                    .await
             }
-        }
+            Err(error) => nothing(work, ObstacleId::NotTestable, &chain(&error)),
+        },
         Proof::ReceiverOffers { requirement, targets } => {
             let standard = Standard {
                 requirement: requirement.clone(),
@@ -121,37 +137,86 @@ pub async fn prove(means: &Arc<Means>, work: &Work, patience: &Patience) -> Clai
             match (connector, canaries, means.post(proved_on)) {
                 (Some(connector), Some(canaries), Some(post)) => {
                     let requirement = &connector.requirement;
-                    // Nothing is imported yet: whether partner and canaries lie under one rule is assumed.
-                    let begun = Round::begin(canaries, requirement, Scope::Assumed, post).await;
+                    let scope = scope(means, work, connector, canaries);
+                    let begun = Round::begin(canaries, requirement, scope, post).await;
                     let evidence = match begun {
                         Ok(round) => round.run(patience).await,
                         Err(error) => Err(error),
                     };
                     match evidence {
-                        Ok(evidence) => round::sender::report(claim, &evidence),
-                        Err(error) => unknown(work, ObstacleId::InternalError, &chain(&error)),
+                        Ok(evidence) => round::sender::proved(claim, &evidence),
+                        Err(error) => nothing(work, ObstacleId::InternalError, &chain(&error)),
                     }
                 }
-                _ => unknown(work, ObstacleId::NotTestable, "its canaries are not running"),
+                _ => nothing(work, ObstacleId::NotTestable, "its canaries are not running"),
             }
         }
     }
 }
 
-/// Why a partner's receiver must not be probed now; at our own we may always.
-async fn leave(means: &Means, work: &Work) -> Option<String> {
+/// The imported connector against the agreement.
+fn configured(means: &Means, claim: Claim, said: &Said) -> Proved {
+    let records = &means.config.imported.records;
+    let agreement = Agreement {
+        direction: said.direction,
+        connector: &said.connector,
+        requirement: &said.requirement,
+        client_names: &said.client_names,
+        domains: &said.domains,
+        targets: &said.targets,
+        ours: &means.config.organisation.domains,
+    };
+    let max_age = means.config.claims.configured.max_age;
+    let standard = configured::Standard { now: means.clock().now(), max_age };
+    let judgement = configured::judge(records, &agreement, &standard);
+    let import = configured::import_of(records, said.direction, &said.connector);
+    let body = import.map(|import| Body::of(&import)).unwrap_or_default();
+    let report = ClaimReport::new(claim, said.requirement.clone(), &judgement, body.digest);
+    Proved { report, evidence: body.json, spent: Vec::new() }
+}
+
+/// Whether partners and canaries lie under one imported connector; without records that is assumed.
+fn scope(
+    means: &Means,
+    work: &Work,
+    connector: &OutboundConnector,
+    canaries: &OutboundConnector,
+) -> Scope {
+    let imported = &means.config.imported;
+    if !imported.speaks_of(Direction::Outbound, &connector.name) {
+        return Scope::Assumed;
+    }
+    let partners = work.claims.iter().filter_map(|(name, _)| means.config.partner(name));
+    let domains: Vec<Domain> = partners.flat_map(|partner| partner.domains.clone()).collect();
+    configured::scope(&imported.records, connector, canaries, &domains)
+}
+
+/// Why a work must not be proved now.
+#[derive(Debug, thiserror::Error)]
+pub enum NoLeave {
+    /// Nobody knows when it was last.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Nobody can know.
+    #[error("the record is not open")]
+    NoLedger,
+    /// It was not long ago.
+    #[error("a partner's receiver is probed once a day, and this one was at {0}")]
+    OnceADay(Timestamp),
+}
+
+/// Leave to prove a work now: a partner's receiver is probed once a day, our own whenever we like.
+///
+/// # Errors
+///
+/// It was probed within the day, or nobody knows.
+pub async fn ask_leave(means: &Means, work: &Work) -> Result<(), NoLeave> {
     if !work.is_at_partners() {
-        return None;
+        return Ok(());
     }
-    let Some(ledger) = means.ledger() else { return Some("the record is not open".to_owned()) };
+    let ledger = means.ledger().ok_or(NoLeave::NoLedger)?;
     let partner = work.claims.first().map(|(name, _)| name.clone()).unwrap_or_default();
-    match ledger.ask_leave(partner, means.clock().now()).await {
-        Ok(Ok(())) => None,
-        Ok(Err(last)) => {
-            Some(format!("a partner's receiver is probed once a day, and this one was at {last}"))
-        }
-        Err(error) => Some(chain(&error)),
-    }
+    ledger.ask_leave(partner, means.clock().now()).await?.map_err(NoLeave::OnceADay)
 }
 
 fn plan(means: &Means, enforce: &Enforce) -> Result<EnforcesPlan, ClientIdentityError> {
@@ -178,16 +243,14 @@ fn first_claim(work: &Work) -> Claim {
     work.claims.first().map_or(Claim::OUTBOUND_RECEIVER_OFFERS, |(_, claim)| *claim)
 }
 
-fn unknown(work: &Work, id: ObstacleId, detail: &str) -> ClaimReport {
+fn nothing(work: &Work, id: ObstacleId, detail: &str) -> Proved {
+    Proved::without_evidence(unknown(work, id, detail))
+}
+
+/// What is told of a work that came to nothing.
+pub fn unknown(work: &Work, id: ObstacleId, detail: &str) -> ClaimReport {
     let claim = first_claim(work);
-    let requirement = match &work.proof {
-        Proof::NotTestable { requirement, .. } | Proof::ReceiverOffers { requirement, .. } => {
-            requirement.clone()
-        }
-        Proof::ReceiverEnforces(enforce) => enforce.requirement.clone(),
-        Proof::SenderEnforces { requirement, .. } => requirement.clone(),
-    };
-    unknown_claim(claim, requirement, Obstacle::new(id, claim, detail))
+    unknown_claim(claim, work.requirement().clone(), Obstacle::new(id, claim, detail))
 }
 
 fn unknown_claim(claim: Claim, requirement: Requirement, first: Obstacle) -> ClaimReport {

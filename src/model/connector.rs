@@ -137,13 +137,45 @@ pub enum SubmitSecurity {
     Required,
 }
 
-/// SMTP AUTH PLAIN or LOGIN.
+/// Who we say we are to our mail system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The user.
-    pub username: String,
-    /// The file the password is read from.
-    pub password_file: PathBuf,
+pub enum Credentials {
+    /// SMTP AUTH XOAUTH2.
+    OAuth2 {
+        /// The mailbox that is written as.
+        username: String,
+        /// Who asks for tokens.
+        client: OAuth2Client,
+    },
+    /// SMTP AUTH PLAIN or LOGIN.
+    Password {
+        /// The user.
+        username: String,
+        /// The file the password is read from.
+        password_file: PathBuf,
+    },
+}
+
+impl Credentials {
+    /// Who we say we are.
+    pub fn username(&self) -> &str {
+        match self {
+            Self::OAuth2 { username, .. } | Self::Password { username, .. } => username,
+        }
+    }
+}
+
+/// A client of an OAuth 2 token endpoint that asks in its own name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuth2Client {
+    /// `https://…`.
+    pub token_url: String,
+    /// Its id.
+    pub client_id: String,
+    /// The file its secret is read from.
+    pub client_secret_file: PathBuf,
+    /// What the token is for.
+    pub scope: String,
 }
 
 /// How our mail system's connections are recognised at a canary.

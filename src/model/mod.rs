@@ -5,6 +5,7 @@
 //!
 //! Invariant: no I/O, no clock; a state, finding or obstacle has the one name the contract gives it.
 
+pub mod alert;
 pub mod canary;
 pub mod claim;
 pub mod connector;
@@ -15,6 +16,7 @@ pub mod event;
 pub mod evidence;
 pub mod explain;
 pub mod finding;
+pub mod imported;
 pub mod judgement;
 pub mod limits;
 pub mod obstacle;
@@ -29,3 +31,4 @@ pub mod signal;
 pub mod standing;
 pub mod state;
 pub mod target;
+pub mod told;

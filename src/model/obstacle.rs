@@ -47,6 +47,7 @@ ids! {
     Port25Blocked = "port25-blocked",
     ProtocolError = "protocol-error",
     RateLimited = "rate-limited",
+    RecordIncomplete = "record-incomplete",
     RefusedForOtherReason = "refused-for-other-reason",
     SelfOutage = "self-outage",
     Stale = "stale",

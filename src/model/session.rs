@@ -14,7 +14,7 @@ use crate::wire::{
 use core::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// How far a session came. The order is that of the dialogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,28 @@ impl fmt::Display for Endpoint {
             write!(f, "{host} ")?;
         }
         write!(f, "[{}]:{}", self.address, self.port)
+    }
+}
+
+/// The text names no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no endpoint: write mx1.example.org [192.0.2.1]:25, or [192.0.2.1]:25")]
+pub struct NotAnEndpoint(String);
+
+impl FromStr for Endpoint {
+    type Err = NotAnEndpoint;
+
+    /// Reads what is shown.
+    fn from_str(text: &str) -> Result<Self, NotAnEndpoint> {
+        let parse = || {
+            let (host, place) = match text.split_once(' ') {
+                Some((host, place)) => (Some(host.parse().ok()?), place),
+                None => (None, text),
+            };
+            let (address, port) = place.strip_prefix('[')?.split_once("]:")?;
+            Some(Self { host, address: address.parse().ok()?, port: port.parse().ok()? })
+        };
+        parse().ok_or_else(|| NotAnEndpoint(text.chars().take(80).collect()))
     }
 }
 
@@ -367,6 +389,25 @@ impl fmt::Display for HandshakeFailure {
             Self::Unsupported(detail) => write!(f, "no TLS in common: {detail}"),
             Self::VersionTooOld(detail) => write!(f, "the server's TLS is too old: {detail}"),
             Self::TimedOut => f.write_str("no answer to the TLS hello in time"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_read_as_it_is_shown() {
+        for good in
+            ["mx1.example.org [192.0.2.1]:25", "[192.0.2.1]:2525", "mx.test [2001:db8::1]:25"]
+        {
+            assert_eq!(good.parse::<Endpoint>().unwrap().to_string(), good);
+        }
+        for bad in
+            ["", "mx.test", "notls.canary.test", "[192.0.2.1]", "[x]:25", "mx.test  [192.0.2.1]:25"]
+        {
+            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
         }
     }
 }

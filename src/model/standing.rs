@@ -158,6 +158,9 @@ pub struct AddressLook {
     pub state: State,
     /// What tells one backend from another: its certificate, or its greeting without one.
     pub face: String,
+    /// What it found there, in alphabetical order.
+    #[serde(default)]
+    pub findings: Vec<FindingId>,
 }
 
 /// The best that was ever shown, and what changes of it were told.
@@ -167,6 +170,20 @@ pub struct Posture {
     pub mx_set: Vec<Host>,
     /// The best of each endpoint.
     pub endpoints: Vec<EndpointPosture>,
+    /// What got weaker and was told, so that it is told once.
+    #[serde(default)]
+    pub told: Vec<Regression>,
+}
+
+/// Something of an endpoint that got weaker, and was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Regression {
+    /// The endpoint, as findings name it.
+    pub subject: String,
+    /// What got weaker: `channel`, `group`, `key`, `version`.
+    pub weaker: Vec<String>,
+    /// When it was last seen so.
+    pub at: Timestamp,
 }
 
 /// The best that one endpoint ever showed.
@@ -188,6 +205,9 @@ pub struct EndpointPosture {
     pub offered_starttls: bool,
     /// The leaf certificate as last seen.
     pub leaf: Option<Leaf>,
+    /// The strongest key of a leaf, as certificates are told.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 impl From<&EndpointReport> for EndpointStanding {

@@ -313,6 +313,11 @@ impl Canaries {
     /// Accepts no more, ends every session and waits until all have gone out. Who reads `out` should go on meanwhile:
     /// a session that nobody takes within two seconds is lost.
     pub async fn stop(self) {
+        self.close().await;
+    }
+
+    /// The same, for one that others hold as well.
+    pub async fn close(&self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;

@@ -17,6 +17,8 @@ pub mod host;
 pub mod identity;
 mod legacy;
 pub mod letter;
+mod memory;
+pub mod oauth;
 pub mod offers;
 mod pace;
 pub mod roots;

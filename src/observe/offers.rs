@@ -11,6 +11,7 @@ use super::{
     clock::Clock,
     deep::{self, DeepLook},
     dns::Resolver,
+    memory::Memory,
     pace::Pace,
     starttls::Prober,
 };
@@ -19,18 +20,12 @@ use crate::model::{
     evidence::{self, OffersEvidence, Vantage},
     limits::Limits,
     resolution::{Exchange, ExchangeHost, Resolution, Route},
-    session::{ConnectFailure, Ending, Endpoint, NotTried, Session, WithoutSni},
+    session::{Ending, Endpoint, NotTried, Session},
     target::Target,
 };
 use crate::wire::address;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
-};
-use tokio::{sync::OnceCell, task::JoinSet};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
 
 /// Which addresses a run may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,25 +57,18 @@ pub struct Observer {
     pub(super) prober: Prober,
     pub(super) pace: Pace,
     plan: OffersPlan,
-    seen: Mutex<HashMap<Endpoint, Arc<OnceCell<Session>>>>,
-    seen_bare: Mutex<HashMap<Endpoint, Arc<OnceCell<Option<WithoutSni>>>>>,
-    port25_tried: AtomicU32,
-    port25_timed_out: AtomicU32,
+    memory: Memory,
 }
 
 impl Observer {
     /// An observer for one run.
     pub fn new(resolver: Resolver, prober: Prober, plan: OffersPlan) -> Self {
-        Self {
-            resolver,
-            prober,
-            pace: Pace::new(pacing(&plan)),
-            plan,
-            seen: Mutex::default(),
-            seen_bare: Mutex::default(),
-            port25_tried: AtomicU32::new(0),
-            port25_timed_out: AtomicU32::new(0),
-        }
+        Self { resolver, prober, pace: Pace::new(pacing(&plan)), plan, memory: Memory::default() }
+    }
+
+    /// One that looks at an endpoint again once what it saw is so old: for a run without end.
+    pub fn forgetting_after(self, held: Duration) -> Self {
+        Self { memory: Memory::holding_for(held), ..self }
     }
 
     /// The clock evidence is stamped with.
@@ -90,10 +78,7 @@ impl Observer {
 
     /// What this run has seen of its own network so far.
     pub fn vantage(&self) -> Vantage {
-        Vantage {
-            port25_tried: self.port25_tried.load(Ordering::Relaxed),
-            port25_timed_out: self.port25_timed_out.load(Ordering::Relaxed),
-        }
+        self.memory.vantage()
     }
 
     /// Looks at every endpoint of a target.
@@ -133,7 +118,7 @@ impl Observer {
 
     /// Adds to a session what its endpoint shows without SNI.
     pub async fn look_without_sni(&self, session: &mut Session) {
-        let cell = cell_of(&self.seen_bare, &session.endpoint);
+        let cell = self.memory.look_without_sni(&session.endpoint);
         let seen = &*session;
         let look = || async {
             let _leave = self.pace.leave(&seen.endpoint).await;
@@ -180,12 +165,12 @@ impl Observer {
             session.ending = Ending::NotTried(NotTried::PrivateAddress);
             return session;
         }
-        let cell = cell_of(&self.seen, &endpoint);
+        let cell = self.memory.look(&endpoint);
         let look = || async {
             let leave = self.pace.leave(&endpoint).await;
             let mut session = self.prober.look(&endpoint).await;
             drop(leave);
-            self.count(&session);
+            self.memory.count(&session);
             match self.plan.depth {
                 // Boxed, or every look would carry the room for a deep one.
                 Depth::Deep => Box::pin(self.deepen(&mut session)).await,
@@ -207,17 +192,6 @@ impl Observer {
             self.look_without_sni(session).await;
         }
     }
-
-    fn count(&self, session: &Session) {
-        let tried = !matches!(session.ending, Ending::NotTried(_));
-        if session.endpoint.port != 25 || !tried {
-            return;
-        }
-        self.port25_tried.fetch_add(1, Ordering::Relaxed);
-        if matches!(session.ending, Ending::Connect(ConnectFailure::TimedOut(_))) {
-            self.port25_timed_out.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 /// A deep look takes many sessions, so an operator is asked for one at a time.
@@ -226,15 +200,6 @@ fn pacing(plan: &OffersPlan) -> Limits {
         Depth::Deep => Limits { sessions_per_operator: 1, ..plan.limits },
         Depth::Shallow => plan.limits,
     }
-}
-
-/// The place where what an endpoint showed is kept, empty until somebody has looked.
-fn cell_of<T>(
-    seen: &Mutex<HashMap<Endpoint, Arc<OnceCell<T>>>>,
-    endpoint: &Endpoint,
-) -> Arc<OnceCell<T>> {
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    Arc::clone(seen.entry(endpoint.clone()).or_insert_with(|| Arc::new(OnceCell::new())))
 }
 
 fn addresses(exchange: &Exchange, port: u16) -> Vec<Endpoint> {

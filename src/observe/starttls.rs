@@ -105,7 +105,7 @@ impl Prober {
 
     /// The clock sessions are stamped with.
     pub fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     /// One look: a handshake, and hand-made hellos where it failed as only the TLS library may.

@@ -2,13 +2,14 @@
 //!
 //! 1. Connect; TLS first, by STARTTLS, where it is offered, or none, as the connector's address says.
 //! 2. Where TLS is required its certificate is verified, for the name that was configured.
-//! 3. AUTH PLAIN or LOGIN, never in clear unless `smtp+plain` says so.
+//! 3. AUTH PLAIN, LOGIN or XOAUTH2, never in clear unless `smtp+plain` says so. A token that is refused is asked
+//!    for anew, once.
 //! 4. The envelope and the message, once: what is not taken is not tried again.
 //!
 //! The dialogue is the one the probes use, and not a mail library's: a submission is evidence, its replies are
 //! bounded and kept, and a connection lost behind the message is told apart from a refusal.
 //!
-//! Invariant: no password reaches a transcript, a reply or an error.
+//! Invariant: no password and no token reaches a transcript, a reply or an error.
 //!
 //! [RFC 6409]: https://www.rfc-editor.org/rfc/rfc6409
 
@@ -20,11 +21,12 @@ use super::{
     dns::Resolver,
     envelope::{Answered, Handover, Way, transact},
     letter::encoded,
+    oauth::TokenSource,
     screen::Screen,
     starttls::{Opening, Prober, Try, in_words},
 };
 use crate::model::{
-    connector::{Submit, SubmitHost, SubmitSecurity},
+    connector::{Credentials, Submit, SubmitHost, SubmitSecurity},
     delivery::{Probe, Submission},
     roots::Roots,
     session::{Ending, Endpoint, Session},
@@ -67,7 +69,7 @@ pub fn fresh_id() -> Result<[u8; 10], rustls::Error> {
 #[derive(Debug)]
 pub struct Submitter {
     submit: Submit,
-    password: Option<SecretString>,
+    login: Option<Login>,
     roots: Arc<Roots>,
     resolver: Resolver,
     prober: Prober,
@@ -76,8 +78,19 @@ pub struct Submitter {
     turns: Arc<Semaphore>,
 }
 
+/// What we prove with who we are.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// A password.
+    Password(SecretString),
+    /// Tokens.
+    Tokens(Arc<TokenSource>),
+}
+
 /// Why a submission did not come to its end.
 enum Failed {
+    /// Our login was refused, in words.
+    Login(String),
     /// In words, before anything could have been taken.
     Before(String),
     /// How the session ended.
@@ -86,11 +99,11 @@ enum Failed {
 
 /// What a session with the mail system is for.
 #[derive(Debug, Clone, Copy)]
-enum Errand<'a> {
-    /// To hand over this probe.
-    Probe(&'a Probe),
-    /// To see that one could be.
-    Rehearsal,
+struct Errand<'a> {
+    /// What is handed over; none where it is only to be seen that something could be.
+    probe: Option<&'a Probe>,
+    /// What we prove with who we are.
+    secret: Option<&'a SecretString>,
 }
 
 impl From<Ending> for Failed {
@@ -103,7 +116,7 @@ impl Submitter {
     /// A submitter; `prober` is the run's own, for its clock, name and bounds; so are the `turns`.
     pub fn new(
         submit: Submit,
-        password: Option<SecretString>,
+        login: Option<Login>,
         roots: Arc<Roots>,
         resolver: Resolver,
         prober: &Prober,
@@ -117,7 +130,7 @@ impl Submitter {
                 Opening::Clear
             }
         };
-        Self { submit, password, roots, resolver, prober, words, turns }
+        Self { submit, login, roots, resolver, prober, words, turns }
     }
 
     /// Submits one probe, once.
@@ -128,11 +141,49 @@ impl Submitter {
             Ok(endpoint) => endpoint,
             Err(detail) => return Submission::Failed { at: self.prober.clock.now(), detail },
         };
+        let Some(Login::Tokens(source)) = &self.login else {
+            let secret = match &self.login {
+                Some(Login::Password(password)) => Some(password),
+                Some(Login::Tokens(_)) | None => None,
+            };
+            return self.attempt(probe, endpoint, secret).await.submission;
+        };
+        let mut last = None;
+        // A token may have been withdrawn before its time: a new one is asked for, and that is that.
+        for _ in 0..2 {
+            let token = match source.token().await {
+                Ok(token) => token,
+                Err(error) => {
+                    let detail = format!("{endpoint}: authentication not tried: {error}");
+                    return Submission::Failed { at: self.prober.clock.now(), detail };
+                }
+            };
+            let attempt = self.attempt(probe, endpoint.clone(), Some(&token)).await;
+            let is_refused = attempt.is_login_refused;
+            let submission = last.insert(attempt.submission);
+            if !is_refused {
+                return submission.clone();
+            }
+            source.forget(&token).await;
+        }
+        last.unwrap_or_else(|| Submission::Failed {
+            at: self.prober.clock.now(),
+            detail: "it was not tried".to_owned(),
+        })
+    }
+
+    /// One session.
+    async fn attempt(
+        &self,
+        probe: &Probe,
+        endpoint: Endpoint,
+        secret: Option<&SecretString>,
+    ) -> Attempt {
         let until = Instant::now() + PATIENCE;
         let mut session = Session::new(endpoint, self.prober.clock.now());
         let mut stage = Stage::new(Transcript::new(&self.prober.plan.limits));
         let mut answered = Answered::default();
-        let errand = Errand::Probe(probe);
+        let errand = Errand { probe: Some(probe), secret };
         let talk = self.talk(&mut session, &mut stage, &mut answered, errand, until);
         let talked = timeout_at(until, talk).await;
         // What a refusal was is known before the farewell, whatever becomes of that.
@@ -145,25 +196,30 @@ impl Submitter {
         let at = self.prober.clock.now();
         let envelope = answered.envelope;
         if let Some(reply) = envelope.message.as_ref().filter(|reply| reply.is_positive()) {
-            let reply = self.without_secrets(&reply.to_string());
+            let reply = self.without_secrets(&reply.to_string(), secret);
             let queue_id = queue_id(&reply);
-            return Submission::Accepted { at, reply, queue_id };
+            return Attempt {
+                submission: Submission::Accepted { at, reply, queue_id },
+                is_login_refused: false,
+            };
         }
+        let is_login_refused = matches!(ended, Err(Failed::Login(_)));
         let detail = match ended {
             Ok(()) => "the mail system took no message".to_owned(),
-            Err(Failed::Before(detail)) => detail,
+            Err(Failed::Before(detail) | Failed::Login(detail)) => detail,
             Err(Failed::Session(ending)) => {
                 session.ending = ending;
                 in_words(&session)
             }
         };
-        let detail = format!("{}: {}", session.endpoint, self.without_secrets(&detail));
+        let detail = format!("{}: {}", session.endpoint, self.without_secrets(&detail, secret));
         // RFC 5321 §4.5.3.2.6: who loses the reply to the message does not know whether it was taken.
         let is_sent = envelope.data.as_ref().is_some_and(|reply| reply.code == 354);
-        match envelope.message {
+        let submission = match envelope.message {
             None if is_sent => Submission::Unclear { at, detail },
             _ => Submission::Failed { at, detail },
-        }
+        };
+        Attempt { submission, is_login_refused }
     }
 
     /// Everything but the mail: connect, TLS, authenticate, QUIT. Where, in words.
@@ -183,18 +239,28 @@ impl Submitter {
         let mut session = Session::new(endpoint, self.prober.clock.now());
         let mut stage = Stage::new(Transcript::new(&self.prober.plan.limits));
         let mut answered = Answered::default();
-        let talk = self.talk(&mut session, &mut stage, &mut answered, Errand::Rehearsal, until);
+        let token = match &self.login {
+            Some(Login::Tokens(source)) => match timeout_at(until, source.token()).await {
+                Ok(token) => Some(token.map_err(|error| format!("authentication not tried: {error}"))?),
+                Err(_) => return Err("authentication not tried: no token came in time".to_owned()),
+            },
+            Some(Login::Password(password)) => Some(password.clone()),
+            None => None,
+        };
+        let secret = token.as_ref();
+        let errand = Errand { probe: None, secret };
+        let talk = self.talk(&mut session, &mut stage, &mut answered, errand, until);
         let detail = match timeout_at(until, talk).await {
             Ok(Ok(())) => {
                 let tls = session.tls.as_ref().and_then(|tls| tls.version);
                 let tls = tls.map_or_else(|| "in clear".to_owned(), |version| version.to_string());
                 let login = match &self.submit.credentials {
-                    Some(credentials) => format!("authenticated as {}", credentials.username),
+                    Some(credentials) => format!("authenticated as {}", credentials.username()),
                     None => "without authentication".to_owned(),
                 };
                 return Ok(format!("{}: {tls}, {login}", session.endpoint));
             }
-            Ok(Err(Failed::Before(detail))) => detail,
+            Ok(Err(Failed::Before(detail) | Failed::Login(detail))) => detail,
             Ok(Err(Failed::Session(ending))) => {
                 session.ending = ending;
                 in_words(&session)
@@ -204,7 +270,7 @@ impl Submitter {
                 in_words(&session)
             }
         };
-        Err(format!("{}: {}", session.endpoint, self.without_secrets(&detail)))
+        Err(format!("{}: {}", session.endpoint, self.without_secrets(&detail, secret)))
     }
 
     async fn endpoint(&self) -> Result<Endpoint, String> {
@@ -312,8 +378,8 @@ impl Submitter {
         answered: &mut Answered,
         errand: Errand<'_>,
     ) -> Result<(), Failed> {
-        self.authenticate(smtp, session, stage).await?;
-        let Errand::Probe(probe) = errand else {
+        self.authenticate(smtp, session, stage, errand.secret).await?;
+        let Some(probe) = errand.probe else {
             farewell(smtp, stage).await;
             return Ok(());
         };
@@ -332,13 +398,18 @@ impl Submitter {
         smtp: &mut Dialogue<S>,
         session: &Session,
         stage: &mut Stage,
+        secret: Option<&SecretString>,
     ) -> Result<(), Failed> {
-        let (Some(credentials), Some(password)) = (&self.submit.credentials, &self.password) else {
+        let (Some(credentials), Some(secret)) = (&self.submit.credentials, secret) else {
             return Ok(());
         };
         if !session.has_completed_tls() && self.submit.security != SubmitSecurity::None {
-            let why = "it does not offer STARTTLS, and the password is not sent in clear";
-            return Err(Failed::Before(why.to_owned()));
+            let secret = match credentials {
+                Credentials::OAuth2 { .. } => "token",
+                Credentials::Password { .. } => "password",
+            };
+            let why = format!("it does not offer STARTTLS, and the {secret} is not sent in clear");
+            return Err(Failed::Before(why));
         }
         let ehlo = session.ehlo_tls.as_ref().or(session.ehlo.as_ref());
         let offers = |mechanism: &str| {
@@ -348,42 +419,78 @@ impl Submitter {
                 .filter_map(|line| line.strip_prefix("AUTH"))
                 .any(|line| line.split([' ', '=']).any(|word| word.eq_ignore_ascii_case(mechanism)))
         };
-        let username = &credentials.username;
         let (phase, log) = (session.reached, &mut stage.log);
-        let reply = if offers("PLAIN") {
-            // RFC 4616 §2.
-            let plain = Zeroizing::new(format!("\0{username}\0{}", password.expose_secret()));
-            let line = Zeroizing::new(format!("AUTH PLAIN {}", text::base64(plain.as_bytes())));
-            smtp.ask_in_secret(&line, "AUTH PLAIN …", phase, log).await.map_err(hush::hushed)?
-        } else if offers("LOGIN") {
-            let user = text::base64(username.as_bytes());
-            for line in ["AUTH LOGIN", &user] {
-                let reply = smtp.ask(line, phase, log).await?;
-                // RFC 4954 §4: 334 alone asks for more; after a refusal the next line would pass for a command.
-                if reply.code != 334 {
-                    return Err(Failed::Before(format!("authentication refused: {reply}")));
+        let reply = match credentials {
+            Credentials::OAuth2 { username, .. } if offers("XOAUTH2") => {
+                let response = xoauth2(username, secret);
+                let line = Zeroizing::new(format!("AUTH XOAUTH2 {}", response.as_str()));
+                let asked = smtp.ask_in_secret(&line, "AUTH XOAUTH2 …", phase, log).await;
+                let reply = asked.map_err(hush::hushed)?;
+                // A refusal comes as a challenge that says why; an empty response ends the exchange.
+                if reply.code == 334 {
+                    smtp.ask("", phase, log).await.map_err(hush::hushed)?
+                } else {
+                    reply
                 }
             }
-            let secret = Zeroizing::new(text::base64(password.expose_secret().as_bytes()));
-            smtp.ask_in_secret(&secret, "…", phase, log).await.map_err(hush::hushed)?
-        } else {
-            return Err(Failed::Before("it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned()));
+            Credentials::OAuth2 { .. } => {
+                return Err(Failed::Before("it does not offer AUTH XOAUTH2".to_owned()));
+            }
+            Credentials::Password { username, .. } if offers("PLAIN") => {
+                // RFC 4616 §2.
+                let plain = Zeroizing::new(format!("\0{username}\0{}", secret.expose_secret()));
+                let line = Zeroizing::new(format!("AUTH PLAIN {}", text::base64(plain.as_bytes())));
+                smtp.ask_in_secret(&line, "AUTH PLAIN …", phase, log).await.map_err(hush::hushed)?
+            }
+            Credentials::Password { username, .. } if offers("LOGIN") => {
+                let user = text::base64(username.as_bytes());
+                for line in ["AUTH LOGIN", &user] {
+                    let reply = smtp.ask(line, phase, log).await?;
+                    // RFC 4954 §4: 334 alone asks for more; after a refusal the next line would pass for a command.
+                    if reply.code != 334 {
+                        return Err(Failed::Login(format!("authentication refused: {reply}")));
+                    }
+                }
+                let line = Zeroizing::new(text::base64(secret.expose_secret().as_bytes()));
+                smtp.ask_in_secret(&line, "…", phase, log).await.map_err(hush::hushed)?
+            }
+            Credentials::Password { .. } => {
+                return Err(Failed::Before(
+                    "it offers neither AUTH PLAIN nor AUTH LOGIN".to_owned(),
+                ));
+            }
         };
         // RFC 4954 §4: 235 alone is success.
         if reply.code == 235 {
             return Ok(());
         }
-        Err(Failed::Before(format!("authentication refused: {reply}")))
+        Err(Failed::Login(format!("authentication refused: {reply}")))
     }
 
-    fn without_secrets(&self, text: &str) -> String {
-        match (&self.password, &self.submit.credentials) {
-            (Some(password), Some(credentials)) => {
-                hush::without_secrets(text, &credentials.username, password)
+    fn without_secrets(&self, text: &str, secret: Option<&SecretString>) -> String {
+        match (secret, &self.submit.credentials) {
+            (Some(token), Some(Credentials::OAuth2 { username, .. })) => {
+                hush::without_token(text, &xoauth2(username, token), token)
             }
-            _ => text.to_owned(),
+            (Some(password), Some(Credentials::Password { username, .. })) => {
+                hush::without_secrets(text, username, password)
+            }
+            (None, _) | (_, None) => text.to_owned(),
         }
     }
+}
+
+/// One session, as far as it came.
+struct Attempt {
+    submission: Submission,
+    is_login_refused: bool,
+}
+
+/// The response of XOAUTH2, which no RFC describes: Google and Microsoft do, alike.
+fn xoauth2(username: &str, token: &SecretString) -> Zeroizing<String> {
+    let response =
+        Zeroizing::new(format!("user={username}\x01auth=Bearer {}\x01\x01", token.expose_secret()));
+    Zeroizing::new(text::base64(response.as_bytes()))
 }
 
 fn server_name(host: &Host) -> Option<ServerName<'static>> {

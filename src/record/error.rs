@@ -12,6 +12,17 @@ pub(super) type Doing = &'static str;
 /// The store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
+    /// Evidence that does not match its digest.
+    #[error(
+        "the evidence {digest} in {} is not what was written there; keep the file, and restore a copy of it",
+        path.display()
+    )]
+    Altered {
+        /// The digest it is filed under.
+        digest: String,
+        /// Which file.
+        path: PathBuf,
+    },
     /// The file is no database, or a damaged one.
     #[error(
         "{} is damaged; stop mxwarden, move the file and those beside it whose names begin like it away \
@@ -107,6 +118,14 @@ pub enum RecordError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// There is no thread to write with.
+    #[error("no thread can be started to write the record in {}; raise the limit on threads", path.display())]
+    Thread {
+        /// The state directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A value cannot be turned into JSON or back.
     #[error("{what} in {} cannot be read; it was not written by mxwarden", path.display())]
     Value {
@@ -120,6 +139,25 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    /// Whether it is the store that fails, whatever is asked of it: then it is asked again later.
+    pub fn is_store_away(&self) -> bool {
+        match self {
+            Self::Corrupt { .. }
+            | Self::Directory { .. }
+            | Self::File { .. }
+            | Self::Full { .. }
+            | Self::Held { .. }
+            | Self::Missing(_)
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Thread { .. } => true,
+            Self::Altered { .. } | Self::NoSuchProbe(_) | Self::Value { .. } => false,
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error_code() != Some(ErrorCode::ConstraintViolation)
+            }
+        }
+    }
+
     /// An SQLite error by what an operator has to do about it.
     pub(super) fn of(source: rusqlite::Error, doing: Doing, path: &Path) -> Self {
         let path = path.to_owned();

@@ -3,7 +3,8 @@
 //! 1. [`Record`] is the one writer: it holds the state directory until it is dropped.
 //! 2. [`Reader`] reads, beside the writer or without one; a record has one of its own.
 //! 3. The schema grows by the files in `migrations`, in order; `user_version` counts those that were applied.
-//! 4. [`token_key`] is the key of probe tokens.
+//! 4. A round leaves a [`Commit`] behind: looks, standings, events and due times, in one transaction.
+//! 5. [`token_key`] is the key of probe tokens.
 //!
 //! Everything blocks: async callers go through `spawn_blocking` or a thread of their own.
 //!
@@ -11,14 +12,27 @@
 //! Invariant: evidence is appended, never rewritten; only what became of a probe is added to it.
 
 mod agreed;
+mod commit;
+mod alerts;
 mod error;
+mod evidence;
+mod fingerprint;
+mod history;
 mod lock;
 mod probes;
+mod prune;
+mod rename;
+#[cfg(test)]
+pub(crate) mod samples;
 mod schema;
 mod sessions;
 pub mod token_key;
 
+pub use commit::{Commit, Due, Prepared, Seen};
 pub use error::RecordError;
+pub use evidence::digest;
+pub use fingerprint::fingerprint;
+pub use history::{EventQuery, Looked};
 pub use probes::{Settled, SettledProbe, Whose};
 pub use sessions::AttributedSession;
 
@@ -36,6 +50,10 @@ use std::{
 const FILE: &str = "mxwarden.sqlite";
 /// How long a reader waits for a lock. Writers in WAL block none, so only recovery after a crash takes time.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest file that is read through when it is opened: a second's work, or less.
+const READ_THROUGH_MOST: i64 = 64 << 20;
+/// What is left of the write-ahead log once it was long.
+const LOG_MOST: i64 = 64 << 20;
 
 /// The store, for its one writer.
 #[derive(Debug)]
@@ -70,14 +88,21 @@ impl Record {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // Each commit is on disk when it returns: a probe must be there before it is submitted.
             connection.pragma_update(None, "synchronous", "FULL")?;
-            connection.pragma_update(None, "foreign_keys", true)
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_update(None, "journal_size_limit", LOG_MOST)
         })?;
+        reader.look_for_damage()?;
         schema::bring_up_to_date(&mut reader)?;
         // The name of a new file is on disk when its directory is.
         File::open(state_dir)
             .and_then(|directory| directory.sync_all())
             .map_err(|source| RecordError::Directory { path: state_dir.to_owned(), source })?;
         Ok(Self { reader, _lock: lock })
+    }
+
+    /// The directory it is in.
+    pub fn state_dir(&self) -> &Path {
+        self.reader.path.parent().unwrap_or(Path::new("."))
     }
 
     /// What is in it.
@@ -112,6 +137,26 @@ impl Reader {
             Ok(connection) => Ok(Self { connection, path }),
             Err(source) => Err(RecordError::of(source, "opening", &path)),
         }
+    }
+
+    /// Reads through a file that is not too large for it: damage is said at once rather than when it is met.
+    fn look_for_damage(&self) -> Result<(), RecordError> {
+        let number = |connection: &Connection, pragma: &str| {
+            connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+        };
+        let told: String = self.doing("reading through", |connection| {
+            let octets = number(connection, "page_count")? * number(connection, "page_size")?;
+            if octets > READ_THROUGH_MOST {
+                return Ok("ok".to_owned());
+            }
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        })?;
+        if told == "ok" {
+            return Ok(());
+        }
+        let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        let source = rusqlite::Error::SqliteFailure(damaged, Some(told));
+        Err(RecordError::Corrupt { path: self.path.clone(), source })
     }
 
     /// Runs SQL, and says what was being done where it fails.

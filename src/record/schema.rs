@@ -5,7 +5,11 @@
 use super::{Reader, error::RecordError};
 
 /// In order; the version of a store is how many of them it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0002_history.sql"),
+    include_str!("migrations/0003_alerts.sql"),
+];
 
 /// The version this program writes.
 fn known() -> i64 {
@@ -50,3 +54,6 @@ pub(super) fn bring_up_to_date(reader: &mut Reader) -> Result<(), RecordError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

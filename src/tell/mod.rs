@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is marked as said before a channel took it; orders to the daemon go through a bounded channel.
 
+#![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
+
 pub mod decide;
 pub mod message;
 pub mod metrics;

@@ -43,7 +43,7 @@ fn every_mistake_is_told() {
     hint: `mxwarden config example` prints every key there is
     invalid-unknown-keys.toml:18: round: unknown key
     hint: did you mean `rounds`?
-    invalid-unknown-keys.toml:21: alert: unknown key
+    invalid-unknown-keys.toml:21: alrt: unknown key
     hint: `mxwarden config example` prints every key there is
     ");
 }

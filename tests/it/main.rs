@@ -7,10 +7,17 @@
 mod canary;
 mod cli;
 mod config;
+mod daemon;
+mod deploy;
 mod docs;
 mod doctor;
 mod enforces;
 mod fuzz;
+mod import;
 mod peers;
+mod shown;
+mod history;
+mod kills;
+mod record;
 mod submit;
 mod world;

@@ -2,6 +2,7 @@
 //! of it, and what is never said to them.
 
 mod auth;
+mod oauth;
 
 use crate::world::{EHLO, PATIENT, World};
 use mxwarden::{
@@ -15,7 +16,7 @@ use mxwarden::{
         delivery::{Probe, Submission},
         requirement::{Level, Requirement},
     },
-    observe::submit::{ProbeWords, Submitter},
+    observe::submit::{self, ProbeWords, Submitter},
     wire::text,
 };
 use secrecy::SecretString;
@@ -85,7 +86,8 @@ fn submitter(world: &World, host: &str, security: SubmitSecurity, login: Login) 
     let credentials = match login {
         Login::None => None,
         Login::Password => {
-            Some(Credentials { username: USER.to_owned(), password_file: PathBuf::new() })
+            let username = USER.to_owned();
+            Some(Credentials::Password { username, password_file: PathBuf::new() })
         }
     };
     let submit = Submit {
@@ -95,11 +97,14 @@ fn submitter(world: &World, host: &str, security: SubmitSecurity, login: Login) 
         from: "tls-probe@contoso.test".parse().unwrap(),
         credentials,
     };
-    let password = matches!(login, Login::Password).then(|| SecretString::from(PASSWORD));
+    let login = match login {
+        Login::None => None,
+        Login::Password => Some(submit::Login::Password(SecretString::from(PASSWORD))),
+    };
     let roots = world.standard(Level::Name).roots;
     let words = ProbeWords { organisation: "Contoso".to_owned() };
     let turns = Arc::new(Semaphore::new(1));
-    Submitter::new(submit, password, roots, world.resolver(), &world.prober(PATIENT), words, turns)
+    Submitter::new(submit, login, roots, world.resolver(), &world.prober(PATIENT), words, turns)
 }
 
 fn probe(world: &World) -> Probe {

@@ -113,6 +113,18 @@ impl World {
         at
     }
 
+    /// A domain `NAME.test` whose one MX `mx.NAME.test` is run by nobody else.
+    pub(crate) async fn stranger(&mut self, name: &str, script: Script) -> usize {
+        let at = self.host(&format!("of-{name}"), script).await;
+        let address = match self.peers[at].address() {
+            SocketAddr::V4(address) => *address.ip(),
+            SocketAddr::V6(_) => unreachable!("the world is on IPv4"),
+        };
+        let host = format!("mx.{name}.test");
+        self.write(|zone| zone.a(&host, address).mx(&format!("{name}.test"), 10, &host));
+        at
+    }
+
     /// One more MX of the domain `NAME.test`: the host `HOST.lab.test`.
     pub(crate) fn mx(&mut self, name: &str, host: &str) {
         self.write(|zone| zone.mx(&format!("{name}.test"), 10, &format!("{host}.lab.test")));
@@ -161,7 +173,7 @@ impl World {
             retry_after: Duration::from_secs(5),
             limits: Limits::default(),
         };
-        Prober::new(TlsClient::new().unwrap(), self.clock, plan)
+        Prober::new(TlsClient::new().unwrap(), self.clock.clone(), plan)
     }
 
     /// One run's observer.

@@ -1,4 +1,4 @@
-//! `mxwarden check` against the world: real Postfix, real Exim and real unbound on this machine's loopback.
+//! `mxwarden` against the world: real Postfix, real Exim, real unbound and real Prometheus on this machine's loopback.
 //!
 //! 1. [`lab`] makes a scratch directory, takes a loopback network of its own, has [`pki`] make every certificate with
 //!    the `openssl` tool and starts the servers; once a run, whichever test comes first.
@@ -17,8 +17,10 @@
     reason = "a test may panic"
 )]
 
+mod alerts;
 mod check;
 mod deploy;
+mod disk;
 mod dns;
 mod exim;
 mod lab;
@@ -27,5 +29,9 @@ mod legacy_server;
 mod oracle;
 mod pki;
 mod postfix;
+mod prometheus;
 mod receiver;
 mod sender;
+
+#[path = "../it/shown.rs"]
+mod shown;

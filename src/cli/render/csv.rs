@@ -130,7 +130,7 @@ fn joined(ids: &BTreeSet<impl Display>) -> String {
 
 /// A spreadsheet takes a cell that begins like a formula for one, and runs it; the full-width forms
 /// count where an East Asian locale is set. The quote makes it text.
-fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> String {
     let cell = words::clean(cell);
     let begins = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     if cell.trim_start().starts_with(begins) { format!("'{cell}") } else { cell }

@@ -1,6 +1,6 @@
 //! `receiver-offers`: every endpoint of every target is looked at, and the worst of them is the claim's state.
 
-use super::{Patience, digest};
+use super::{Body, Patience, Proved};
 use crate::daemon::look::{self, Judged, Standard};
 use crate::model::{
     claim::Claim,
@@ -12,7 +12,7 @@ use crate::model::{
     target::Target,
 };
 use crate::observe::offers::Observer;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 /// Looks at every target, side by side.
@@ -22,7 +22,7 @@ pub async fn round(
     standard: &Standard,
     targets: &[Target],
     patience: &Patience,
-) -> ClaimReport {
+) -> Proved {
     let mut looks = JoinSet::new();
     for (at, target) in targets.iter().cloned().enumerate() {
         let (observer, standard) = (Arc::clone(observer), standard.clone());
@@ -49,7 +49,7 @@ pub async fn round(
 }
 
 /// One claim over several targets.
-fn told(claim: Claim, standard: &Standard, seen: Vec<(&Target, Option<Judged>)>) -> ClaimReport {
+fn told(claim: Claim, standard: &Standard, seen: Vec<(&Target, Option<Judged>)>) -> Proved {
     let several = seen.len() > 1;
     let looks: Vec<(&Target, Option<OffersEvidence>, Judgement)> = seen
         .into_iter()
@@ -70,7 +70,14 @@ fn told(claim: Claim, standard: &Standard, seen: Vec<(&Target, Option<Judged>)>)
     let judgements = || looks.iter().map(|(_, _, judgement)| judgement);
     let mut findings: Vec<_> = judgements().flat_map(Judgement::findings).cloned().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    ClaimReport {
+    let body = match evidence.as_slice() {
+        [only] => Body::of(only),
+        all => Body::of(&all),
+    };
+    let sessions = evidence.iter().flat_map(|evidence| &evidence.sessions);
+    let spent = sessions.flat_map(|session| &session.spent_ms);
+    let spent = spent.map(|(phase, spent)| (*phase, Duration::from_millis(*spent))).collect();
+    let report = ClaimReport {
         claim,
         state,
         requirement: standard.requirement.clone(),
@@ -80,11 +87,9 @@ fn told(claim: Claim, standard: &Standard, seen: Vec<(&Target, Option<Judged>)>)
         endpoints: judgements().flat_map(Judgement::endpoints).cloned().collect(),
         probes: Vec::new(),
         proven_at: oldest,
-        evidence: match evidence.as_slice() {
-            [only] => digest(only),
-            all => digest(&all),
-        },
-    }
+        evidence: body.digest,
+    };
+    Proved { report, evidence: body.json, spent }
 }
 
 fn not_looked_at(target: &Target) -> Judgement {

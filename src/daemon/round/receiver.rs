@@ -4,7 +4,7 @@
 //! 2. Judged; where a refusal says nothing of TLS, once more after the time a grey-lister needs.
 //! 3. Nobody waits beyond patience: what is open then is `undecided`.
 
-use super::{Patience, digest};
+use super::{Body, Patience, Proved};
 use crate::judge::{
     receiver::{self, Rules, Tenant},
     replies::ReplyTable,
@@ -37,7 +37,7 @@ pub async fn round(
     plan: &EnforcesPlan,
     standard: &Standard,
     patience: &Patience,
-) -> ClaimReport {
+) -> Proved {
     let mut evidence = tokio::select! {
         evidence = observer.enforces(plan) => evidence,
         () = patience.ends() => return patience.ran_out(claim, requirement),
@@ -61,10 +61,11 @@ pub async fn round(
         }
     }
     let judgement = receiver::judge(&evidence, &standard.rules(evidence.finished_at));
-    let mut report = ClaimReport::new(claim, requirement.clone(), &judgement, digest(&evidence));
+    let body = Body::of(&evidence);
+    let mut report = ClaimReport::new(claim, requirement.clone(), &judgement, body.digest);
     report.findings.extend(receiver::tenant_not_probed(&evidence, standard.tenant));
     report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    report
+    Proved { report, evidence: body.json, spent: Vec::new() }
 }
 
 impl Standard {

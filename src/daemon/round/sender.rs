@@ -9,7 +9,7 @@
 //!
 //! Invariant: a round that ends early leaves every open probe in the record, and nothing that is open is proved.
 
-use super::{Patience, digest};
+use super::{Body, Patience, Proved};
 use crate::daemon::{
     canaries::{Canaries, Stand},
     ledger::{Ledger, LedgerError},
@@ -368,9 +368,11 @@ impl<'a> Round<'a> {
 }
 
 /// The claim a round proves.
-pub fn report(claim: Claim, evidence: &DeliveryEvidence) -> ClaimReport {
+pub fn proved(claim: Claim, evidence: &DeliveryEvidence) -> Proved {
     let judgement = sender::judge(evidence, &Rules { now: evidence.finished_at });
-    ClaimReport::new(claim, evidence.requirement.clone(), &judgement, digest(evidence))
+    let body = Body::of(evidence);
+    let report = ClaimReport::new(claim, evidence.requirement.clone(), &judgement, body.digest);
+    Proved { report, evidence: body.json, spent: Vec::new() }
 }
 
 fn later(at: Timestamp, by: Duration) -> Timestamp {

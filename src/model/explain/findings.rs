@@ -660,9 +660,9 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
         },
         FindingId::PostureRegressed => &Explanation {
             title: "the endpoint offers less than it did before",
-            meaning: "Whether or not the requirement is still met, the endpoint reached a weaker \
-                      channel, an older TLS version or a lesser certificate than at the last \
-                      confirmed look.",
+            meaning: "Whether or not the requirement is still met, the endpoint shows a weaker \
+                      channel, an older TLS version, a lesser key exchange or a smaller key \
+                      than the best it has ever shown.",
             why: "Protection that was there is gone. It may be a rebuilt machine or a lost \
                   setting, or the first sign of interference.",
             advice: "Tell the operator what was offered before and since when it is not; \

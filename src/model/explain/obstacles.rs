@@ -230,6 +230,18 @@ pub(in crate::model) fn obstacle(id: ObstacleId) -> &'static Explanation {
                      probe's address.",
             reference: "RFC 5321 §3.8",
         },
+        ObstacleId::RecordIncomplete => &Explanation {
+            title: "the imported records do not tell",
+            meaning: "What the claim hangs on is not in the imported connector records: an export \
+                      that was not made, a property that was not reported, or a condition that \
+                      records alone cannot settle.",
+            why: "A property that is absent is neither on nor off. Until the record says it, \
+                  nothing is proved about what the connector was told to do.",
+            advice: "Run the commands that `mxwarden import exchange --help` prints, whole, and \
+                     import all of their files at once. Where a mail flow rule decides, check its \
+                     conditions by hand.",
+            reference: "mxwarden contract §3",
+        },
         ObstacleId::RefusedForOtherReason => &Explanation {
             title: "the probe was refused, but not for want of TLS",
             meaning: "The receiver refused the lesser probe with a reply about something else, \
@@ -244,12 +256,15 @@ pub(in crate::model) fn obstacle(id: ObstacleId) -> &'static Explanation {
         },
         ObstacleId::SelfOutage => &Explanation {
             title: "our own network was down",
-            meaning: "The hosts that must always answer (`beacons`) did not, so the look was \
-                      made while our own network was out of order.",
+            meaning: "Everything failed at once and our own witnesses (the hosts in `beacons`, our \
+                      resolver) did not answer either; or STARTTLS went missing, or one same \
+                      unknown issuer appeared, at several unrelated operators in one round, as \
+                      a firewall or proxy on our own way would have it.",
             why: "What failed meanwhile is put down to us, not to the partner. Nothing is proved \
                   or disproved by it.",
-            advice: "See to this host's network and resolver. If the network was fine, choose \
-                     other `beacons` in `[rounds]`.",
+            advice: "See to this host's network and resolver, and to firewalls that inspect SMTP or \
+                     TLS on the way out. If the network was fine, choose other `beacons` in \
+                     `[rounds]`.",
             reference: "mxwarden contract §8",
         },
         ObstacleId::Stale => &Explanation {
@@ -319,8 +334,8 @@ pub(in crate::model) fn obstacle(id: ObstacleId) -> &'static Explanation {
         ObstacleId::WitnessesDisagree => &Explanation {
             title: "two witnesses tell different stories",
             meaning: "Two sources about the same event contradict each other, such as the canary \
-                      and the sender's delivery report or message trace, or two validating \
-                      resolvers.",
+                      and the sender's delivery report or message trace, two validating \
+                      resolvers, or five looks of ours within minutes.",
             why: "As long as it is not known which of them is right, neither is believed.",
             advice: "Compare the two in the detail, time by time. A message that was sent twice, \
                      a clock that is off, or a resolver with an old trust anchor is the usual \

@@ -22,6 +22,46 @@ pub(super) fn without_secrets(text: &str, username: &str, password: &SecretStrin
     forms.iter().fold(text.to_owned(), |clean, form| without(&clean, form))
 }
 
+/// The text with a mark in place of a token and of the response it was sent in, whole or cut short: a server that
+/// echoes a line of two thousand octets seldom echoes all of it.
+pub(super) fn without_token(text: &str, response: &str, token: &SecretString) -> String {
+    let secret = token.expose_secret();
+    let encoded = Zeroizing::new(text::base64(secret.as_bytes()));
+    let forms = [response, encoded.as_str(), secret];
+    forms.iter().fold(text.to_owned(), |clean, form| without_pieces(&clean, form))
+}
+
+/// How much of a token may be told: too little to be worth anything.
+const PIECE: usize = 12;
+
+/// The text with a mark in place of every stretch of the secret that is long enough to matter, in capitals or not.
+fn without_pieces(text: &str, secret: &str) -> String {
+    let secret = Zeroizing::new(secret.to_ascii_lowercase());
+    let pieces: std::collections::HashSet<&[u8]> = secret.as_bytes().windows(PIECE).collect();
+    if pieces.is_empty() {
+        return without(text, &secret);
+    }
+    let folded = Zeroizing::new(text.to_ascii_lowercase());
+    let mut is_secret = vec![false; folded.len()];
+    for (at, window) in folded.as_bytes().windows(PIECE).enumerate() {
+        if pieces.contains(window) {
+            is_secret.iter_mut().skip(at).take(PIECE).for_each(|octet| *octet = true);
+        }
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut was_secret = false;
+    for (at, character) in text.char_indices() {
+        let is = is_secret.get(at).copied().unwrap_or_default();
+        match (was_secret, is) {
+            (false, true) => clean.push_str("[secret]"),
+            (true, true) => {}
+            (_, false) => clean.push(character),
+        }
+        was_secret = is;
+    }
+    clean
+}
+
 /// The text with a mark wherever it has the secret, in capitals or not: some say commands back in capitals.
 fn without(text: &str, secret: &str) -> String {
     if secret.is_empty() {

@@ -1,0 +1,238 @@
+//! Tells people: hands what `tell::decide` wants said to the channels, and remembers what they took.
+//!
+//! 1. Snapshots, events and mutes are put into an inbox; the newest snapshot replaces the last.
+//! 2. A round decides for every channel, groups what is to be said, and gives each idle channel its messages.
+//! 3. What a channel took is applied to the memory and written down; what it did not is decided anew after a pause that
+//!    grows, so that a late message says what is so then.
+//!
+//! Invariant: nothing counts as told before the channel took it. A crash between the two tells it again.
+//! Invariant: [`Alerts::on`] never blocks; time passes by tokio's clock alone.
+
+mod desk;
+#[cfg(test)]
+mod tests;
+
+use crate::config::Config;
+use crate::model::{
+    alert::Alerting,
+    event::Event,
+    roots::Roots,
+    signal::Signal,
+    standing::Standing,
+    told::{AskedMute, Change, Memory},
+};
+use crate::observe::clock::Clock;
+use crate::tell::{
+    decide::Labels,
+    message::sample,
+    send::{self, Tools},
+};
+use desk::Desk;
+use jiff::Timestamp;
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{sync::Notify, task::spawn_blocking};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Events that wait; more are dropped, oldest first, and counted.
+const EVENTS: usize = 10_000;
+
+/// What the dispatcher is made of.
+#[derive(Debug, Clone)]
+pub struct AlertPlan {
+    /// What the operator wants to be told, where, and when not.
+    pub alerting: Alerting,
+    /// What people call us.
+    pub organisation: String,
+    /// The labels of every partner: those that are not in it are not known.
+    pub labels: Labels,
+    /// What channels share.
+    pub tools: Tools,
+}
+
+impl AlertPlan {
+    /// What this configuration asks for.
+    pub fn of(config: &Config, roots: Arc<Roots>) -> Self {
+        let partners = config.partners.iter();
+        Self {
+            alerting: config.alerting.clone(),
+            organisation: config.organisation.name.clone(),
+            labels: partners.map(|one| (one.name.clone(), one.labels.clone())).collect(),
+            tools: Tools { roots },
+        }
+    }
+}
+
+/// Writes changes of the memory down, all of them or none. It blocks, and is called where that is allowed.
+pub type Keep = Arc<dyn Fn(&[Change]) -> Result<(), String> + Send + Sync>;
+
+/// A mute was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum MuteError {
+    /// It cannot be written down, in words.
+    #[error("the mute cannot be written down: {0}")]
+    Keep(String),
+    /// It would have ended before it began.
+    #[error("the mute would be over before it begins")]
+    Over,
+    /// Nobody is called so.
+    #[error("no partner is called `{0}`")]
+    Partner(String),
+}
+
+/// What came in and was not looked at yet.
+#[derive(Debug, Default)]
+struct Inbox {
+    standings: Option<Arc<Vec<Standing>>>,
+    events: VecDeque<Event>,
+    mutes: Vec<AskedMute>,
+}
+
+struct Shared {
+    plan: AlertPlan,
+    keep: Keep,
+    clock: Clock,
+    inbox: Mutex<Inbox>,
+    wake: Notify,
+    signals: Box<dyn Fn(Signal) + Send + Sync>,
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn signal(&self, channel: &str, outcome: &'static str) {
+        (self.signals)(Signal::Alert { channel: channel.to_owned(), outcome });
+    }
+
+    /// Writes down, on a thread that may block.
+    async fn write(self: &Arc<Self>, changes: Vec<Change>) -> Result<(), String> {
+        let keep = Arc::clone(&self.keep);
+        let done = spawn_blocking(move || keep(&changes)).await;
+        done.unwrap_or_else(|_| Err("the thread that writes the record died".to_owned()))
+    }
+}
+
+/// The dispatcher of alerts, running.
+#[derive(Clone)]
+pub struct Alerts {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Alerts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alerts").field("plan", &self.shared.plan).finish_non_exhaustive()
+    }
+}
+
+impl Alerts {
+    /// Starts it; it ends with `shutdown`, after messages that are under way.
+    pub fn start(
+        plan: AlertPlan,
+        memory: Memory,
+        keep: Keep,
+        clock: Clock,
+        signals: impl Fn(Signal) + Send + Sync + 'static,
+        shutdown: CancellationToken,
+        tracker: &TaskTracker,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            plan,
+            keep,
+            clock,
+            inbox: Mutex::default(),
+            wake: Notify::new(),
+            signals: Box::new(signals),
+        });
+        tracker.spawn(Desk::new(Arc::clone(&shared), memory).run(shutdown));
+        Self { shared }
+    }
+
+    /// How every claim stands now, and what happened. A claim that is missing is taken for one that is not configured
+    /// any more, unless all are.
+    pub fn on(&self, standings: Arc<Vec<Standing>>, events: Vec<Event>) {
+        let mut dropped = 0;
+        {
+            let mut inbox = self.shared.inbox();
+            inbox.standings = Some(standings);
+            inbox.events.extend(events);
+            while inbox.events.len() > EVENTS {
+                inbox.events.pop_front();
+                dropped += 1;
+            }
+        }
+        if dropped > 0 {
+            tracing::warn!(dropped, "more happened at once than can be told; it is in the record");
+            for channel in &self.shared.plan.alerting.channels {
+                self.shared.signal(&channel.name, "dropped");
+            }
+        }
+        self.shared.wake.notify_one();
+    }
+
+    /// Sends a sample through one channel, or all of them.
+    pub async fn test(&self, channel: Option<&str>) -> Outcomes {
+        test(&self.shared.plan, channel, self.shared.clock.now()).await
+    }
+
+    /// Is silent about a partner until then; written down when this returns.
+    ///
+    /// # Errors
+    ///
+    /// No such partner; a time that has passed; the record.
+    pub async fn mute(&self, partner: &str, until: Timestamp, why: &str) -> Result<(), MuteError> {
+        let from = self.shared.clock.now();
+        if !self.shared.plan.labels.contains_key(partner) {
+            return Err(MuteError::Partner(partner.chars().take(80).collect()));
+        }
+        if until <= from {
+            return Err(MuteError::Over);
+        }
+        let mute = AskedMute { partner: partner.to_owned(), from, until, why: why.to_owned() };
+        let change = Change::Muted(mute.clone());
+        self.shared.write(vec![change]).await.map_err(MuteError::Keep)?;
+        self.shared.inbox().mutes.push(mute);
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+}
+
+/// What came of a sample, by channel.
+pub type Outcomes = Vec<(String, Result<(), String>)>;
+
+/// What came of a sample, a line a channel.
+pub fn in_words(outcomes: &Outcomes) -> String {
+    let line = |(channel, outcome): &(String, Result<(), String>)| match outcome {
+        Ok(()) => format!("{channel}: took the sample\n"),
+        Err(why) => format!("{channel}: did not take the sample: {why}\n"),
+    };
+    outcomes.iter().map(line).collect()
+}
+
+/// Sends a sample through one channel of a plan, or all of them; what came of each, in words.
+pub async fn test(
+    plan: &AlertPlan,
+    channel: Option<&str>,
+    now: Timestamp,
+) -> Outcomes {
+    let channels = plan.alerting.channels.iter();
+    let mut outcomes = Vec::new();
+    for one in channels.filter(|one| channel.is_none_or(|name| name == one.name)) {
+        let message = sample(&plan.organisation, &one.name, now);
+        let outcome = match send::build(one, &plan.tools) {
+            Ok(built) => built.send(&message).await,
+            Err(error) => Err(error),
+        };
+        outcomes.push((one.name.clone(), outcome.map_err(|error| error.to_string())));
+    }
+    if outcomes.is_empty()
+        && let Some(name) = channel
+    {
+        outcomes.push((name.to_owned(), Err("no channel is called so".to_owned())));
+    }
+    outcomes
+}

@@ -1,0 +1,148 @@
+//! Between rounds: probes that were refused leave our mail system's queue, so that the next round finds it empty.
+//!
+//! 1. A round takes the line of its connector, and drains its own probes itself.
+//! 2. While nobody has the line, canaries turn good for the open probes whose time has come, also for those of rounds
+//!    before a restart.
+//! 3. A probe that arrived is settled in the ledger; its canary is itself again.
+//!
+//! Invariant: whoever takes a line finds every canary of it as itself.
+
+use super::{canaries::Canaries, ledger::LedgerError, means::Means};
+use crate::model::{connector::OutboundConnector, delivery::Probe};
+use crate::wire::name::Host;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex as Line, OwnedMutexGuard},
+    time::sleep,
+};
+
+/// How often open probes are looked at, beside whenever somebody came.
+const TICK: Duration = Duration::from_secs(10);
+
+/// The lines of all connectors.
+#[derive(Debug, Default)]
+pub struct Drains {
+    lines: Mutex<BTreeMap<String, Arc<Line<Draining>>>>,
+}
+
+/// The canaries of one connector that have turned good, by the probe they wait for.
+#[derive(Debug, Default)]
+struct Draining(BTreeMap<String, Host>);
+
+impl Draining {
+    fn end(&mut self, canaries: &Canaries) {
+        for host in std::mem::take(&mut self.0).into_values() {
+            canaries.end_drain(&host);
+        }
+    }
+}
+
+/// The line of a connector, for as long as a round lasts.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held")] OwnedMutexGuard<Draining>);
+
+impl Drains {
+    fn line(&self, connector: &str) -> Arc<Line<Draining>> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lines.entry(connector.to_owned()).or_default())
+    }
+
+    /// Takes the line of a connector for a round.
+    pub async fn turn(&self, connector: &str, canaries: &Canaries) -> Turn {
+        let mut line = self.line(connector).lock_owned().await;
+        line.end(canaries);
+        Turn(line)
+    }
+
+    /// Drains, until nobody waits for it any more.
+    pub async fn run(&self, means: &Means) {
+        let Some(canaries) = means.canaries() else { return };
+        let mut changes = canaries.log().changes();
+        loop {
+            for connector in &means.config.outbound {
+                if let Err(error) = self.pass(means, canaries, connector).await {
+                    let connector = connector.name.as_str();
+                    tracing::warn!(connector, %error, "probes in the queue cannot be looked up");
+                }
+            }
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = sleep(TICK) => {}
+            }
+        }
+    }
+
+    async fn pass(
+        &self,
+        means: &Means,
+        canaries: &Canaries,
+        connector: &OutboundConnector,
+    ) -> Result<(), LedgerError> {
+        let (Some(drain_after), Some(ledger)) = (connector.timing.drain_after, means.ledger())
+        else {
+            return Ok(());
+        };
+        // A round has it.
+        let Ok(mut line) = self.line(&connector.name).try_lock_owned() else { return Ok(()) };
+        let now = means.clock().now();
+        let mut open: Vec<(Probe, &Host)> = Vec::new();
+        for domain in connector.canaries.values() {
+            let Some(stand) = canaries.stand(domain).filter(|stand| stand.can_drain) else {
+                continue;
+            };
+            let probes = ledger.open_probes(domain.clone(), now).await?;
+            open.extend(probes.into_iter().map(|probe| (probe, &stand.hostname)));
+        }
+        let waits = |host: &Host| open.iter().any(|(_, waits)| *waits == host);
+        let is_open = |id: &str| open.iter().any(|(probe, _)| probe.id == id);
+        let over: Vec<String> = line.0.keys().filter(|id| !is_open(id)).cloned().collect();
+        for id in over {
+            if let Some(host) = line.0.remove(&id)
+                && !waits(&host)
+            {
+                canaries.end_drain(&host);
+            }
+        }
+        for (probe, host) in open {
+            let is_due = later(probe.created_at, drain_after) <= now;
+            if is_due && !line.0.contains_key(&probe.id) {
+                tracing::debug!(probe = probe.id, canary = %host, "turns good for its probe");
+                canaries.take_turn(host);
+                canaries.drain(host, &connector.sender.networks);
+                line.0.insert(probe.id, host.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When the queue should be empty of what is in it now: when its youngest probe is drained; none where it is empty.
+///
+/// # Errors
+///
+/// The record cannot be read.
+pub async fn empty_at(
+    means: &Means,
+    connector: &OutboundConnector,
+) -> Result<Option<Timestamp>, LedgerError> {
+    let (Some(drain_after), Some(ledger)) = (connector.timing.drain_after, means.ledger()) else {
+        return Ok(None);
+    };
+    let now = means.clock().now();
+    let mut last: Option<Timestamp> = None;
+    for domain in connector.canaries.values() {
+        let open = ledger.open_probes(domain.clone(), now).await?;
+        last = last.max(open.iter().map(|probe| later(probe.created_at, drain_after)).max());
+    }
+    Ok(last)
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,403 @@
+//! The loop: what is due is proved, what was proved is entered in the books, and what was entered is handed out.
+//!
+//! 1. Works that are due begin, each in a task of its own: a slow partner delays nobody.
+//! 2. What ended well, or as before, is entered at once. A look that ended otherwise waits a moment for the others
+//!    of its round: where everything fails at once it is us (`suspects`).
+//! 3. Orders, late deliveries and reloads come in between; nothing here waits for a peer.
+//!
+//! Invariant: one task owns the books, so that what happened has one order.
+//! Invariant: whatever becomes of a proof, its claims are due again.
+
+mod askers;
+mod begin;
+mod suspects;
+
+use super::{
+    books::{self, Books, Terms},
+    drains::Drains,
+    late::{self, Late},
+    matrix::{self, Agreements, Work},
+    means::Means,
+    outlets::Outlets,
+    round::Proved,
+    verify,
+    witnesses::Witnesses,
+};
+use crate::config::Config;
+use crate::model::{
+    claim::{Claim, Statement},
+    event::Happening,
+    obstacle::ObstacleId,
+    partner::Partner,
+    signal::Signal,
+};
+use crate::tell::web::Asked;
+use askers::Askers;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use suspects::Suspects;
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, Id, JoinError, JoinSet},
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+pub use askers::{Ask, Order};
+
+/// Proofs at once; sessions with peers are bounded further, by politeness.
+const PROOFS: usize = 256;
+/// How long the loop rests at most.
+const REST: Duration = Duration::from_secs(5);
+/// A clock that is off by more has jumped.
+const JUMP: SignedDuration = SignedDuration::from_secs(60);
+/// How long dates are unsure after a jump.
+const UNSURE_FOR: Duration = Duration::from_secs(900);
+
+/// How long looks under way may take when the daemon ends.
+const WINDING_UP: Duration = Duration::from_secs(8);
+
+/// What another clock shows, such as the machine's.
+pub type Wall = fn() -> Timestamp;
+
+/// The loop.
+pub struct Rota {
+    means: Arc<Means>,
+    only: Vec<Claim>,
+    works: Vec<Work>,
+    books: Books,
+    outlets: Outlets,
+    wall: Option<Wall>,
+    drains: Arc<Drains>,
+    running: JoinSet<Done>,
+    flights: HashMap<Id, Flight>,
+    askers: Askers,
+    suspects: Suspects,
+    unsure_until: Option<Instant>,
+    late: (mpsc::Sender<Late>, mpsc::Receiver<Late>),
+    /// What runs beside the loop for as long as these means are used.
+    followers: Vec<AbortHandle>,
+    round_began: Option<Instant>,
+}
+
+/// A proof under way.
+#[derive(Debug)]
+struct Flight {
+    work: Work,
+    basis: String,
+    began: Instant,
+    lag: Duration,
+}
+
+/// How a task ended.
+enum Done {
+    /// A work was proved, or not.
+    Proved(Box<Proved>),
+    /// Nothing was looked at; it is due again then.
+    PutOff(Timestamp),
+    /// The witnesses of an outage have spoken.
+    Witnesses(Witnesses),
+    /// Something else that needs nothing of us.
+    Other,
+}
+
+/// What comes in from outside.
+pub struct Inlets {
+    /// Orders of commands.
+    pub asks: mpsc::Receiver<Ask>,
+    /// Orders that came over HTTP.
+    pub web: mpsc::Receiver<Asked>,
+    /// New means, once a configuration was read again.
+    pub reloads: mpsc::Receiver<Arc<Means>>,
+    /// The end.
+    pub stop: CancellationToken,
+}
+
+impl Rota {
+    /// A loop over these books; nothing runs yet.
+    pub fn new(
+        means: Arc<Means>,
+        only: Vec<Claim>,
+        books: Books,
+        outlets: Outlets,
+        wall: Option<Wall>,
+    ) -> Self {
+        let mut rota = Self {
+            means,
+            only,
+            works: Vec::new(),
+            books,
+            outlets,
+            wall,
+            drains: Arc::default(),
+            running: JoinSet::new(),
+            flights: HashMap::new(),
+            askers: Askers::default(),
+            suspects: Suspects::default(),
+            unsure_until: None,
+            late: mpsc::channel(64),
+            followers: Vec::new(),
+            round_began: None,
+        };
+        rota.adopt();
+        rota
+    }
+
+    /// Runs until it is stopped; proofs under way are broken off then, and what was entered is handed out.
+    pub async fn run(mut self, mut inlets: Inlets) -> Outlets {
+        self.books.note(None, None, Happening::Started { version: version() });
+        self.follow();
+        loop {
+            self.pass().await;
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                () = inlets.stop.cancelled() => break,
+                Some(ended) = self.running.join_next_with_id() => self.ended(ended),
+                Some(late) = self.late.1.recv() => self.arrived_late(late),
+                Some(means) = inlets.reloads.recv() => self.reload(means),
+                Some(ask) = inlets.asks.recv() => self.obey(ask),
+                Some(asked) = inlets.web.recv() => self.probe(asked),
+                () = sleep_until(wake) => {}
+            }
+            // Whatever else has ended meanwhile.
+            while let Some(ended) = self.running.try_join_next_with_id() {
+                self.ended(ended);
+            }
+        }
+        self.unfollow();
+        self.wind_up().await;
+        self.books.note(None, None, Happening::Stopped);
+        self.hand_out().await;
+        self.outlets
+    }
+
+    /// Looks that are nearly over may end in order; probe mail is on its way in any case, and its canaries come back.
+    async fn wind_up(&mut self) {
+        let until = Instant::now() + WINDING_UP;
+        while self.flights.values().any(|flight| flight.work.canaries_of().is_none()) {
+            match timeout_at(until, self.running.join_next_with_id()).await {
+                Ok(Some(ended)) => self.ended(ended),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.suspects.ask_nobody_more();
+        self.release_suspects();
+        self.running.shutdown().await;
+    }
+
+    /// Everything that waits for nothing but time.
+    async fn pass(&mut self) {
+        self.watch_the_clock();
+        self.books.age();
+        self.release_suspects();
+        self.askers.answer(&self.means);
+        if !self.outlets.is_pressed() {
+            self.begin_what_is_due();
+        }
+        self.hand_out().await;
+    }
+
+    async fn hand_out(&mut self) {
+        let outbox = self.books.hand_out();
+        let books = &self.books;
+        self.outlets.take(outbox, || books.standings()).await;
+    }
+
+    fn next_wake(&self) -> Instant {
+        let now = Instant::now();
+        let rest = now + REST;
+        let room = self.flights.len() < PROOFS && !self.outlets.is_pressed();
+        let wall = self.means.clock().now();
+        let due = self.works.iter().filter(|work| !self.is_running(work));
+        let due = due.filter_map(|work| self.books.due(work)).min().filter(|_| room);
+        let due = due.map(|at| now + Duration::try_from(at.duration_since(wall)).unwrap_or_default());
+        let wakes = [due, self.suspects.wake(), self.askers.wake(), self.outlets.wake()];
+        // A millisecond at least: clocks are read to the millisecond, and nobody spins.
+        wakes.into_iter().flatten().min().unwrap_or(rest).max(now + Duration::from_millis(1))
+    }
+
+    fn is_running(&self, work: &Work) -> bool {
+        self.flights.values().any(|flight| flight.work.proof == work.proof)
+    }
+
+    /// Holds the books against the configuration of the means.
+    fn adopt(&mut self) -> String {
+        let config = &self.means.config;
+        let partners: Vec<&Partner> = config.partners.iter().collect();
+        self.works = works_of(config, &partners, &self.only);
+        let terms = Terms {
+            works: &self.works,
+            config,
+        };
+        let detail = self.books.adopt(terms);
+        self.outlets.adopt(config);
+        detail
+    }
+
+    fn reload(&mut self, means: Arc<Means>) {
+        self.unfollow();
+        self.means = means;
+        let detail = self.adopt();
+        self.books.note(None, None, Happening::ConfigReloaded { detail });
+        self.follow();
+    }
+
+    /// What watches the canaries beside the loop.
+    fn follow(&mut self) {
+        if self.means.canaries().is_none() {
+            return;
+        }
+        let (means, out, since) = (Arc::clone(&self.means), self.late.0.clone(), self.judged_until());
+        let late = tokio::spawn(async move { late::watch(&means, &since, &out).await });
+        let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
+        let draining = tokio::spawn(async move { drains.run(&means).await });
+        self.followers = vec![late.abort_handle(), draining.abort_handle()];
+    }
+
+    fn unfollow(&mut self) {
+        for follower in self.followers.drain(..) {
+            follower.abort();
+        }
+    }
+
+    /// Up to when what came to the canaries of each connector was judged.
+    fn judged_until(&self) -> BTreeMap<String, Timestamp> {
+        let mut until = BTreeMap::new();
+        for work in &self.works {
+            let Some(connector) = work.canaries_of() else { continue };
+            let looked = work.claims.iter().filter_map(|key| self.books.standing(key)?.looked_at);
+            if let Some(looked) = looked.min() {
+                until.insert(connector.to_owned(), looked);
+            }
+        }
+        until
+    }
+
+    /// A task is over.
+    fn ended(&mut self, ended: Result<(Id, Done), JoinError>) {
+        let (id, done) = match ended {
+            Ok((id, done)) => (id, Some(done)),
+            Err(error) => (error.id(), None),
+        };
+        let flight = self.flights.remove(&id);
+        match (done, flight) {
+            (Some(Done::Proved(proved)), Some(flight)) => self.proved(flight, *proved),
+            (Some(Done::PutOff(at)), Some(flight)) => {
+                self.outlets.measure(&Signal::ProbeEnded {
+                    kind: kind(&flight.work),
+                    outcome: "unknown",
+                    took: flight.began.elapsed(),
+                    lag: flight.lag,
+                });
+                self.books.put_off(&flight.work, at);
+                self.askers.nothing_came(&flight.work, at);
+            }
+            (Some(Done::Witnesses(witnesses)), _) => self.suspects.heard(witnesses),
+            (None, flight) => {
+                self.outlets.measure(&Signal::Panic);
+                tracing::error!("a task panicked; this is a defect of mxwarden");
+                if let Some(flight) = flight {
+                    let detail = "the proof panicked; this is a defect of mxwarden";
+                    let report = verify::unknown(&flight.work, ObstacleId::InternalError, detail);
+                    self.proved(flight, Proved::without_evidence(report));
+                }
+            }
+            (Some(Done::Proved(_) | Done::PutOff(_)), None) | (Some(Done::Other), _) => {}
+        }
+        if self.flights.is_empty()
+            && let Some(began) = self.round_began.take()
+        {
+            let at = self.means.clock().now().as_millisecond();
+            self.outlets.measure(&Signal::RoundEnded {
+                took: began.elapsed(),
+                at: Duration::from_millis(u64::try_from(at).unwrap_or_default())
+                    .as_secs_f64(),
+            });
+        }
+    }
+
+    fn proved(&mut self, flight: Flight, mut proved: Proved) {
+        let Flight { work, basis, began, lag } = flight;
+        let at = self.means.clock().now();
+        if let Some(why) = self.unsure() {
+            proved.report = crate::judge::outage::clock_unsure(&proved.report, why);
+        }
+        let outcome = proved.report.state.as_str();
+        let took = began.elapsed();
+        self.outlets.measure(&Signal::ProbeEnded { kind: kind(&work), outcome, took, lag });
+        for (phase, took) in proved.spent.drain(..) {
+            self.outlets.measure(&Signal::PhaseTook { phase, took });
+        }
+        if self.is_suspicious(&work, &proved.report) {
+            self.suspects.hold(work, basis, proved, at);
+            self.ask_the_witnesses();
+        } else {
+            self.seen_again(&work);
+            self.enter(&work, &basis, &proved, at);
+        }
+    }
+
+    /// A look counts now.
+    fn enter(&mut self, work: &Work, basis: &str, proved: &Proved, at: Timestamp) {
+        self.suspects.remember(work, &proved.report, at);
+        self.books.look(work, basis, proved, at);
+        self.askers.came(work, &proved.report);
+        self.askers.answer(&self.means);
+    }
+
+    fn arrived_late(&mut self, late: Late) {
+        let at = self.means.clock().now();
+        let on = |work: &&Work| work.canaries_of() == Some(late.connector.as_str());
+        let works: Vec<Work> = self.works.iter().filter(on).cloned().collect();
+        for work in works {
+            let connector = late.connector.as_str();
+            tracing::warn!(connector, "probe mail was delivered where it must not be");
+            let basis = books::basis(&work, &self.means.config);
+            self.books.look(&work, &basis, &late.proved, at);
+        }
+    }
+
+    fn watch_the_clock(&mut self) {
+        let Some(wall) = self.wall else { return };
+        let clock = self.means.clock();
+        let off = clock.set(wall());
+        if off.abs() > JUMP {
+            tracing::warn!(seconds = off.as_secs(), "the clock jumped; what is due was planned anew");
+            self.books.replan(off);
+            self.unsure_until = Some(Instant::now() + UNSURE_FOR);
+        }
+    }
+
+    fn unsure(&self) -> Option<&'static str> {
+        let is_unsure = self.unsure_until.is_some_and(|until| Instant::now() < until);
+        is_unsure.then_some("the clock of this host jumped a short while ago")
+    }
+}
+
+/// Every work of a configuration.
+pub fn works_of(config: &Config, partners: &[&Partner], only: &[Claim]) -> Vec<Work> {
+    let agreements = Agreements {
+        organisation: &config.organisation,
+        outbound: &config.outbound,
+        inbound: &config.inbound,
+        partners,
+        not_yet: &config.not_yet,
+        imported: &config.imported,
+    };
+    matrix::works(agreements, only)
+}
+
+/// The word a proof is counted under.
+fn kind(work: &Work) -> &'static str {
+    let statement = work.claims.first().map(|(_, claim)| claim.statement);
+    crate::tell::metrics::kind(statement.unwrap_or(Statement::ReceiverOffers))
+}
+
+fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

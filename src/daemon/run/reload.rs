@@ -1,0 +1,160 @@
+//! Reads the configuration again: all of it is taken, or nothing is.
+//!
+//! 1. The file is read and everything it needs is built beside what runs.
+//! 2. Canaries that are the same go on; others are closed, and the new ones listen in their place. Where that fails,
+//!    the old ones listen again.
+//! 3. The loop gets the new means; proofs under way end with the old.
+//!
+//! Invariant: what cannot be taken changes nothing, and says why.
+
+use super::served::{self, Pages};
+use crate::config::{Config, Loaded};
+use crate::daemon::{
+    means::{Flags, Means},
+    meter::Meter,
+    store::Store,
+    verify::chain,
+};
+use crate::model::signal::Signal;
+use std::{net::TcpListener, path::PathBuf, sync::Arc};
+use tokio::{
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+};
+
+/// What new means are built from, beside the file.
+pub(super) struct Template {
+    pub(super) file: PathBuf,
+    pub(super) flags: Flags,
+    pub(super) store: Store,
+    pub(super) meter: Meter,
+    /// Sockets that were open before us, and that nobody could open again.
+    pub(super) sockets: Vec<TcpListener>,
+}
+
+/// The same sockets once more; one that cannot be had is opened anew, or that fails and says so.
+pub(super) fn copies(sockets: &[TcpListener]) -> Vec<TcpListener> {
+    sockets.iter().filter_map(|socket| socket.try_clone().ok()).collect()
+}
+
+/// Reads again whenever it is told.
+pub(super) struct Reloads {
+    pub(super) template: Template,
+    pub(super) current: watch::Sender<Arc<Means>>,
+    pub(super) out: mpsc::Sender<Arc<Means>>,
+    pub(super) pages: Pages,
+}
+
+impl Reloads {
+    pub(super) async fn run(self, mut told: mpsc::Receiver<()>) {
+        while told.recv().await.is_some() {
+            served::reloading();
+            let taken = self.reload().await;
+            let successful = taken.is_ok();
+            self.template.meter.measure(&Signal::Reload { successful });
+            if let Err(why) = taken {
+                tracing::error!("the configuration was not taken, and the old one stays: {why}");
+            }
+            served::ready();
+        }
+        // Whoever could tell us to is gone; so are we, soon.
+        std::future::pending::<()>().await;
+    }
+
+    async fn reload(&self) -> Result<(), String> {
+        let file = self.template.file.clone();
+        let read = spawn_blocking(move || Config::read(&file)).await;
+        let loaded = read.map_err(|error| error.to_string())?;
+        let Loaded { config, warnings } = loaded.map_err(|error| format!("{error:#}"))?;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let old = Arc::clone(&self.current.borrow());
+        refuse_what_needs_a_restart(&old.config, &config)?;
+        let pages = self.pages.plan(&config).map_err(|error| chain(&error))?;
+        let means = self.means(&old, config).await?;
+        self.pages.serve(pages);
+        let means = Arc::new(means);
+        self.current.send_replace(Arc::clone(&means));
+        self.out.send(means).await.map_err(|_| "the daemon is ending".to_owned())
+    }
+
+    async fn means(&self, old: &Arc<Means>, config: Config) -> Result<Means, String> {
+        let mut means = self.build(config)?;
+        match old.canaries() {
+            Some(canaries) if has_same_canaries(&old.config, &means.config) => {
+                means.share_canaries(Arc::clone(canaries)).map_err(|error| chain(&error))?;
+                Ok(means)
+            }
+            None if means.config.canaries.is_empty() => Ok(means),
+            running => {
+                if let Some(canaries) = running {
+                    canaries.close().await;
+                }
+                match means.start_canaries_with(copies(&self.template.sockets)).await {
+                    Ok(()) => Ok(means),
+                    Err(error) => {
+                        self.start_again(old).await;
+                        Err(chain(&error))
+                    }
+                }
+            }
+        }
+    }
+
+    fn build(&self, config: Config) -> Result<Means, String> {
+        let means = Means::build(config, self.template.flags.clone());
+        let mut means = means.map_err(|error| chain(&error))?;
+        means.use_store(self.template.store.clone());
+        Ok(means)
+    }
+
+    /// The new canaries could not listen: the old ones do again.
+    async fn start_again(&self, old: &Arc<Means>) {
+        if old.canaries().is_none() {
+            return;
+        }
+        let again = match self.build(old.config.clone()) {
+            Ok(mut means) => {
+                let open = copies(&self.template.sockets);
+                means.start_canaries_with(open).await.map(|()| means).map_err(|e| chain(&e))
+            }
+            Err(error) => Err(error),
+        };
+        match again {
+            Ok(means) => {
+                let means = Arc::new(means);
+                self.current.send_replace(Arc::clone(&means));
+                // A loop that is gone needs none.
+                let _ = self.out.send(means).await;
+            }
+            Err(error) => tracing::error!("the canaries do not listen any more: {error}"),
+        }
+    }
+}
+
+/// What a process is born with.
+fn refuse_what_needs_a_restart(old: &Config, new: &Config) -> Result<(), String> {
+    if old.state_dir != new.state_dir {
+        return Err("state_dir is another: restart the daemon".to_owned());
+    }
+    if old.http.listen != new.http.listen {
+        return Err("[http] listen is another: restart the daemon".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether everything that makes the canaries is the same. A certificate of the operator's may have been renewed under
+/// its name, so those that have one are made anew.
+fn has_same_canaries(old: &Config, new: &Config) -> bool {
+    let connectors = |config: &Config| -> Vec<_> {
+        let of = |connector: &crate::model::connector::OutboundConnector| {
+            (connector.name.clone(), connector.canaries.clone(), connector.requirement.clone())
+        };
+        config.outbound.iter().map(of).collect()
+    };
+    old.canaries == new.canaries
+        && old.tls == new.tls
+        && connectors(old) == connectors(new)
+        && new.canaries.iter().all(|canary| canary.certificate.is_none())
+}

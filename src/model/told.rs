@@ -1,0 +1,303 @@
+//! What each channel was told, and what has to be known of the past to tell it right: plain values.
+//!
+//! Invariant: a [`Told`] says only what a channel took; what it still has to take is [`Told::owed`].
+
+use super::{
+    alert::Mute, alert::When, alert::Whom, claim::Claim, event::Event, finding::FindingId,
+    state::State,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+/// Why we speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// A claim has been unknown for too long.
+    CannotTell,
+    /// Something changed that does not change the state.
+    Changed,
+    /// Another channel does not take what it is told.
+    ChannelFailed,
+    /// It takes it again.
+    ChannelWorks,
+    /// A certificate is about to expire.
+    ExpiresSoon,
+    /// A claim is violated.
+    FirstSeen,
+    /// A claim that was unknown is compliant.
+    KnownAgain,
+    /// A claim with an open incident is not configured any more.
+    NoLongerClaimed,
+    /// A violated claim is compliant.
+    Recovered,
+    /// A claim that had recovered is violated.
+    Regressed,
+    /// Somebody asked for a sample.
+    Sample,
+    /// Everything failed at once: it is us.
+    SelfOutage,
+    /// That is over.
+    SelfOutageOver,
+    /// An incident is still open.
+    StillBroken,
+    /// An open incident got worse.
+    Worse,
+}
+
+impl Reason {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CannotTell => "cannot-tell",
+            Self::Changed => "changed",
+            Self::ChannelFailed => "channel-failed",
+            Self::ChannelWorks => "channel-works",
+            Self::ExpiresSoon => "expires-soon",
+            Self::FirstSeen => "first-seen",
+            Self::KnownAgain => "known-again",
+            Self::NoLongerClaimed => "no-longer-claimed",
+            Self::Recovered => "recovered",
+            Self::Regressed => "regressed",
+            Self::Sample => "sample",
+            Self::SelfOutage => "self-outage",
+            Self::SelfOutageOver => "self-outage-over",
+            Self::StillBroken => "still-broken",
+            Self::Worse => "worse",
+        }
+    }
+
+    /// Whether it ends what another reason began.
+    pub fn is_end(self) -> bool {
+        match self {
+            Self::ChannelWorks
+            | Self::KnownAgain
+            | Self::NoLongerClaimed
+            | Self::Recovered
+            | Self::SelfOutageOver => true,
+            Self::CannotTell
+            | Self::Changed
+            | Self::ChannelFailed
+            | Self::ExpiresSoon
+            | Self::FirstSeen
+            | Self::Regressed
+            | Self::Sample
+            | Self::SelfOutage
+            | Self::StillBroken
+            | Self::Worse => false,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a channel is told about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "topic", rename_all = "kebab-case")]
+pub enum Topic {
+    /// A certificate that a partner's claims rest on.
+    Certificate {
+        /// Whose.
+        partner: String,
+        /// SHA-256 of the certificate.
+        sha256: String,
+    },
+    /// Another channel.
+    Channel {
+        /// Its name.
+        name: String,
+    },
+    /// A claim.
+    Claim {
+        /// Whose.
+        partner: String,
+        /// Which.
+        claim: Claim,
+    },
+    /// Something that happened.
+    Notice {
+        /// The id of the event.
+        event: String,
+    },
+}
+
+impl Topic {
+    /// The partner it is about, where it names one.
+    pub fn partner(&self) -> Option<&str> {
+        match self {
+            Self::Certificate { partner, .. } | Self::Claim { partner, .. } => Some(partner),
+            Self::Channel { .. } | Self::Notice { .. } => None,
+        }
+    }
+}
+
+/// What one channel was told about one topic.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// When it last took something; none while it never did.
+    pub at: Option<Timestamp>,
+    /// Why that was said.
+    pub reason: Option<Reason>,
+    /// The state it knows of while an incident is open; none while none is.
+    pub state: Option<State>,
+    /// Since when the incident is open.
+    pub since: Option<Timestamp>,
+    /// The violations it knows of.
+    pub findings: BTreeSet<FindingId>,
+    /// When it was last told that the claim is compliant again.
+    pub recovered_at: Option<Timestamp>,
+    /// Days that were left of a certificate, by the step that was told last.
+    pub step: Option<u32>,
+    /// What the incident has in common with others: they are told together.
+    pub cause: String,
+    /// The id of the message that opened the incident: what a channel with a memory of its own finds it by.
+    pub thread: String,
+    /// Something worse that it has not taken yet. It is told even where it is over by then.
+    pub owed: Option<Owed>,
+}
+
+/// A worse state that a channel has not taken yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// Why it is to be told.
+    pub reason: Reason,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// The violations.
+    pub findings: BTreeSet<FindingId>,
+}
+
+/// How a claim has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// The state as last seen.
+    pub state: State,
+    /// When it changed, oldest first.
+    pub changes: Vec<Timestamp>,
+}
+
+/// Something that happened, and the channels that have not taken it yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What.
+    pub event: Event,
+    /// Who still waits for it.
+    pub waiting: BTreeSet<String>,
+}
+
+/// A silence that somebody asked for while we run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedMute {
+    /// About whom.
+    pub partner: String,
+    /// From then on.
+    pub from: Timestamp,
+    /// Until then.
+    pub until: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+impl AskedMute {
+    /// The same as the configuration would say it.
+    pub fn as_mute(&self) -> Mute {
+        Mute {
+            whom: Whom::Partner(self.partner.clone()),
+            when: When::Once { from: self.from, until: self.until },
+            why: self.why.clone(),
+        }
+    }
+}
+
+/// Everything that must outlive us so that nothing is told twice, and nothing is left untold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// What each channel was told.
+    pub told: BTreeMap<String, BTreeMap<Topic, Told>>,
+    /// How each claim has changed.
+    pub watched: BTreeMap<(String, Claim), Watched>,
+    /// What happened, by the id of the event.
+    pub notices: BTreeMap<String, Notice>,
+    /// Silences that somebody asked for.
+    pub mutes: Vec<AskedMute>,
+}
+
+/// One change of the memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A silence was asked for.
+    Muted(AskedMute),
+    /// Something happened, or a channel took it; gone where nobody waits any more.
+    Noticed(Notice),
+    /// A channel took a message: for people who ask later what was said.
+    Said(Said),
+    /// What a channel knows.
+    Told {
+        /// The channel.
+        channel: String,
+        /// The topic.
+        topic: Topic,
+        /// What it knows.
+        told: Told,
+    },
+    /// How a claim has changed.
+    Watched {
+        /// Whose.
+        partner: String,
+        /// Which.
+        claim: Claim,
+        /// How.
+        watched: Watched,
+    },
+}
+
+/// A message that a channel took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// When.
+    pub at: Timestamp,
+    /// Which channel.
+    pub channel: String,
+    /// The id of the message.
+    pub message: String,
+    /// Why.
+    pub reason: Reason,
+    /// About what.
+    pub topics: Vec<Topic>,
+}
+
+impl Memory {
+    /// What a channel was told about a topic.
+    pub fn told(&self, channel: &str, topic: &Topic) -> Option<&Told> {
+        self.told.get(channel)?.get(topic)
+    }
+
+    /// The memory with a change.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Muted(mute) => self.mutes.push(mute),
+            Change::Noticed(notice) if notice.waiting.is_empty() => {
+                self.notices.remove(&notice.event.id);
+            }
+            Change::Noticed(notice) => {
+                self.notices.insert(notice.event.id.clone(), notice);
+            }
+            Change::Said(_) => {}
+            Change::Told { channel, topic, told } => {
+                self.told.entry(channel).or_default().insert(topic, told);
+            }
+            Change::Watched { partner, claim, watched } => {
+                self.watched.insert((partner, claim), watched);
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The one page: the matrix of partners and claims, worst first, readable without JavaScript or colour.
+//!
+//! Invariant: nothing from outside reaches it unescaped, and it is of bounded length.
+
+use super::Snapshot;
+use crate::model::{claim::Claim, standing::Standing, state::State};
+use crate::wire::text;
+use axum::http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
+
+/// Partners that are shown; the rest is counted.
+const PARTNERS: usize = 500;
+/// Claims that are told in a sentence each.
+const SENTENCES: usize = 200;
+
+const STYLE: &str = "body{font:1em/1.4 system-ui,sans-serif;margin:2em;color:#111;background:#fff}\
+table{border-collapse:collapse}th,td{border:1px solid #888;padding:.3em .6em;text-align:left}\
+thead th{background:#eee}td.violated{background:#fbd5d5;font-weight:bold}td.unknown{background:#fdf0c4}\
+td.compliant{background:#dff3df}td.none{color:#666}";
+
+/// What a browser may do with it: apply its one style sheet, and nothing else.
+pub(super) fn policy() -> HeaderValue {
+    let digest = text::base64(&Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy)
+        .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+}
+
+struct Row<'a> {
+    partner: &'a str,
+    state: State,
+    claims: BTreeMap<Claim, &'a Standing>,
+}
+
+/// Partners, the worst first; of those that are alike, by name.
+fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
+    let mut partners: BTreeMap<&str, BTreeMap<Claim, &Standing>> = BTreeMap::new();
+    for standing in &snapshot.standings {
+        partners.entry(&standing.partner).or_default().insert(standing.claim, standing);
+    }
+    let rows = partners.into_iter().map(|(partner, claims)| {
+        let state = State::worst(claims.values().map(|standing| standing.state));
+        Row { partner, state, claims }
+    });
+    let mut rows: Vec<Row<'_>> = rows.collect();
+    rows.sort_by_key(|row| Reverse(row.state));
+    rows
+}
+
+/// The page.
+pub(super) fn index(snapshot: &Snapshot) -> String {
+    let rows = rows(snapshot);
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>mxwarden</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<h1>mxwarden</h1>\n"
+    );
+    if rows.is_empty() {
+        page.push_str("<p>Nothing is claimed: no partner is configured.</p>\n");
+    } else {
+        matrix(&mut page, &rows);
+        sentences(&mut page, &rows);
+    }
+    page.push_str(
+        "<h2>Paths</h2>\n<ul>\n\
+         <li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n\
+         <li><a href=\"/healthz\">/healthz</a>: whether mxwarden lives</li>\n\
+         <li><a href=\"/readyz\">/readyz</a>: whether it does its work</li>\n\
+         <li>/probe?target=DOMAIN&amp;require=LEVEL: one look at one target, as metrics</li>\n\
+         </ul>\n</body>\n</html>\n",
+    );
+    page
+}
+
+fn matrix(page: &mut String, rows: &[Row<'_>]) {
+    let is_used = |claim: &Claim| rows.iter().any(|row| row.claims.contains_key(claim));
+    let claims: Vec<Claim> = Claim::all().filter(is_used).collect();
+    let count = |state| rows.iter().filter(|row| row.state == state).count();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        page,
+        "<p>{} partners: {} violated, {} unknown, {} compliant.</p>\n<table>\n<thead>\n<tr><th scope=\"col\">Partner</th>\
+         <th scope=\"col\">State</th>",
+        rows.len(),
+        count(State::Violated),
+        count(State::Unknown),
+        count(State::Compliant),
+    );
+    for claim in &claims {
+        let _ = write!(page, "<th scope=\"col\">{}</th>", escaped(&claim.to_string()));
+    }
+    page.push_str("</tr>\n</thead>\n<tbody>\n");
+    for row in rows.iter().take(PARTNERS) {
+        let partner = escaped(row.partner);
+        let _ = write!(page, "<tr><th scope=\"row\">{partner}</th>{}", cell(row.state, ""));
+        for claim in &claims {
+            match row.claims.get(claim) {
+                Some(standing) => {
+                    let since = format!(" since {}", standing.since.strftime("%Y-%m-%d %H:%M"));
+                    page.push_str(&cell(standing.state, &since));
+                }
+                None => page.push_str("<td class=\"none\">not claimed</td>"),
+            }
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody>\n</table>\n<p>Times are UTC.</p>\n");
+    if let Some(more) = rows.len().checked_sub(PARTNERS).filter(|more| *more > 0) {
+        let _ = writeln!(page, "<p>{more} more partners are not shown; the metrics have them.</p>");
+    }
+}
+
+fn cell(state: State, more: &str) -> String {
+    format!("<td class=\"{state}\">{state}{}</td>", escaped(more))
+}
+
+/// What is not proved to hold, in a sentence each.
+fn sentences(page: &mut String, rows: &[Row<'_>]) {
+    let mut wanting: Vec<&Standing> = rows
+        .iter()
+        .flat_map(|row| row.claims.values().copied())
+        .filter(|standing| standing.state != State::Compliant)
+        .collect();
+    if wanting.is_empty() {
+        return;
+    }
+    wanting.sort_by_key(|standing| Reverse(standing.state));
+    page.push_str("<h2>What is wrong</h2>\n<ul>\n");
+    for standing in wanting.iter().take(SENTENCES) {
+        let _ = writeln!(
+            page,
+            "<li>{}, {}: {}. {}</li>",
+            escaped(&standing.partner),
+            standing.claim,
+            standing.state,
+            escaped(&standing.summary)
+        );
+    }
+    page.push_str("</ul>\n");
+    if let Some(more) = wanting.len().checked_sub(SENTENCES).filter(|more| *more > 0) {
+        let _ = writeln!(page, "<p>And {more} more.</p>");
+    }
+}
+
+/// As text in HTML, or in a quoted attribute; on one line, without control characters.
+fn escaped(raw: &str) -> String {
+    let mut safe = String::with_capacity(raw.len());
+    for character in text::printable(raw.as_bytes()).chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
