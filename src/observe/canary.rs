@@ -215,7 +215,7 @@ impl Canaries {
         Self::start_with(Vec::new(), specs, tokens, limits, clock, out).await
     }
 
-    /// The same, with sockets that are open already, such as [`inherited`] ones: a canary that is to listen at the
+    /// The same, with sockets that are open already, such as [`inherited()`] ones: a canary that is to listen at the
     /// address of one takes it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //!    programs that have judged mail servers for decades ([`oracle`]) must make of the very same server. What only
 //!    old clients speak has a third oracle ([`legacy`]).
 //! 3. However the run ends, the servers end with it (see [`lab`]).
+//! 4. [`deploy`] needs none of them: what is shipped, held against systemd, buildah, Prometheus and Alertmanager.
 //!
 //! Needs root (Postfix does) and what `tests/run` installs. What is missing makes the tests fail; nothing is skipped.
 //! Nothing leaves 127.0.0.0/8: the resolver knows the zone `test.` and answers NXDOMAIN to everything else.
