@@ -19,6 +19,7 @@
 
 mod alerts;
 mod check;
+mod daemon;
 mod deploy;
 mod disk;
 mod dns;

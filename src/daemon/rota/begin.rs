@@ -28,9 +28,10 @@ use tokio_util::sync::CancellationToken;
 const LOOK_WITHIN: Duration = Duration::from_secs(30 * 60);
 const MAIL_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// Behind the instant at which the queue should be empty.
-const A_LITTLE_LATER: SignedDuration = SignedDuration::from_mins(2);
-/// So long behind that instant a round begins all the same, and says which canaries are taken.
-const EMPTY_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+const A_LITTLE_LATER: SignedDuration = SignedDuration::from_secs(30);
+/// So long behind that instant a round begins all the same, and says which canaries are taken: Postfix tries every 67
+/// minutes at the latest.
+const EMPTY_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 /// When the record, or who was probed when, cannot be read.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 /// As `verify::ask_leave` counts a day.
