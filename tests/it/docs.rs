@@ -255,7 +255,7 @@ fn offline(asked: &[String]) -> Option<Vec<String>> {
                 ConfigCommand::Example => given(&["config", "example"]),
             },
             // `mxwarden explain ID` is not about an id of that name.
-            Asked::Explain(args) if args.id.as_deref() == Some("ID") => None,
+            Asked::Explain(args) if args.id == ["ID"] => None,
             Asked::Explain(_) => Some(asked.get(1..)?.to_vec()),
             Asked::Manpages(_) => given(&["manpages", "pages"]),
             _ => None,
