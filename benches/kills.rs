@@ -1,9 +1,7 @@
 //! Two hundred kills of a writer, each followed by a look at everything it had acknowledged.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has nothing to say")]
-#![expect(clippy::expect_used, reason = "a bench that cannot go on has nothing to say")]
 #![expect(clippy::indexing_slicing, reason = "the lines are the writer's own")]
-#![expect(clippy::panic, reason = "what was lost ends the bench")]
 #![expect(clippy::print_stdout, reason = "printing is what a bench does")]
 
 #[path = "../tests/it/kills.rs"]

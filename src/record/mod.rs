@@ -26,6 +26,7 @@ mod rename;
 pub(crate) mod samples;
 mod schema;
 mod sessions;
+mod subject;
 pub mod token_key;
 
 pub use commit::{Commit, Due, Prepared, Seen};
