@@ -19,6 +19,7 @@
 mod check;
 mod dns;
 mod exim;
+mod import;
 mod lab;
 mod legacy;
 mod legacy_server;
