@@ -104,6 +104,11 @@ pub fn judge(imports: &[Imported], agreement: &Agreement<'_>, standard: &Standar
     }
     if agreement.direction == Direction::Outbound {
         outbound::look_around(import, agreement, &mut seen);
+        if import.platform == Platform::ExchangeOnline && import.rules.is_none() {
+            seen.rules.push(
+                "mail flow rules, which may go before connectors, were not imported".to_owned(),
+            );
+        }
     }
     seen.dedup();
     conclude(import, seen, standard)

@@ -24,6 +24,7 @@ mod deploy;
 mod disk;
 mod dns;
 mod exim;
+mod import;
 mod lab;
 mod legacy;
 mod legacy_server;

@@ -74,9 +74,11 @@ fn demand(import: &Imported, record: &OutboundRecord, agreement: &Agreement<'_>,
             )),
             None => seen.incomplete(&subject, "ConnectorType is not reported"),
         }
-        for (value, name) in
-            [(record.enabled, "Enabled"), (record.rule_scoped, "IsTransportRuleScoped")]
-        {
+        for (value, name) in [
+            (record.enabled, "Enabled"),
+            (record.rule_scoped, "IsTransportRuleScoped"),
+            (record.test_mode, "TestMode"),
+        ] {
             if value.is_none() {
                 seen.incomplete(&subject, format!("{name} is not reported"));
             }
