@@ -98,8 +98,8 @@ impl Loop {
     fn start(folder: &Path, clock: Clock, world: World, channels: &[(&str, &Collector)]) -> Self {
         let record = Arc::new(Mutex::new(Record::open(folder).unwrap()));
         let memory = record.lock().unwrap().read().alert_memory(clock.now()).unwrap();
-        let mut alerting = Alerting::default();
-        alerting.channels = channels.iter().map(|(name, it)| webhook(name, &it.url)).collect();
+        let channels = channels.iter().map(|(name, it)| webhook(name, &it.url)).collect();
+        let alerting = Alerting { channels, ..Alerting::default() };
         let plan = AlertPlan {
             alerting,
             organisation: "Contoso".to_owned(),
@@ -303,8 +303,8 @@ async fn what_cannot_be_written_down_is_told_and_written_later() {
     });
     let mut world = fabrikam();
     world.breaks(0, 0, FindingId::CertExpired, HOST);
-    let mut alerting = Alerting::default();
-    alerting.channels = vec![webhook("ops", &ops.url)];
+    let channels = vec![webhook("ops", &ops.url)];
+    let alerting = Alerting { channels, ..Alerting::default() };
     let plan = AlertPlan {
         alerting,
         organisation: "Contoso".to_owned(),
