@@ -343,6 +343,7 @@ impl Rota {
         if self.is_suspicious(&work, &proved.report) {
             self.suspects.hold(work, basis, proved, at);
             self.ask_the_witnesses();
+            self.ask_the_others();
         } else {
             self.seen_again(&work);
             self.enter(&work, &basis, &proved, at);

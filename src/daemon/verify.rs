@@ -132,7 +132,7 @@ pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> 
             };
             let observer = &means.observer;
             let proved = round::offers::round(observer, claim, &standard, targets, patience).await;
-            elsewhere::confirmed(means, work, &standard, targets, patience, proved).await
+            elsewhere::confirmed(means, &standard, targets, patience, proved).await
         }
         Proof::SenderEnforces { connector, proved_on, .. } => {
             let connector = means.config.outbound(connector);

@@ -39,7 +39,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(23);
 
 /// Who wants a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     /// The timetable.
     ByTime,
     /// Somebody who waits for it.
@@ -67,7 +67,7 @@ impl Rota {
         }
     }
 
-    fn begin(&mut self, work: Work, lag: Duration, wanted: Wanted) {
+    pub(super) fn begin(&mut self, work: Work, lag: Duration, wanted: Wanted) {
         self.round_began.get_or_insert_with(Instant::now);
         self.outlets.began();
         self.outlets.measure(&Signal::ProbeBegan);

@@ -1,18 +1,19 @@
 //! Looks that ended worse than before wait a moment: where many did at once, it may be us.
 //!
 //! 1. A bad look is held until the looks of its round are over, or for a moment.
-//! 2. Meanwhile the witnesses are asked: our resolver, our own `good` canary, the beacons.
+//! 2. Meanwhile the witnesses are asked: our resolver, our own `good` canary, the beacons; and a few partners that were
+//!    well when they were last looked at are looked at now, for looks come an hour apart and an outage of ours at once.
 //! 3. What our own outage explains is withheld; the rest counts as it is.
 //!
 //! Invariant: nothing is held for longer than [`HOLD`] and the time witnesses have.
 
-use super::{Done, Rota};
+use super::{Done, Rota, begin::Wanted};
 use crate::daemon::{
     books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses,
 };
 use crate::judge::outage::{self, Outage, Vantage};
 use crate::model::{
-    claim::Statement,
+    claim::{Claim, Statement},
     event::Happening,
     report::ClaimReport,
     standing::{Look, Standing},
@@ -32,6 +33,10 @@ const HOLD: Duration = Duration::from_secs(20);
 const HOLD_AT_MOST: Duration = Duration::from_secs(35);
 /// What witnesses said counts so long.
 const FRESH: Duration = Duration::from_secs(60);
+/// Partners that are looked at before their time, where another is suspicious.
+const OTHERS: usize = 3;
+/// Nobody is looked at again so soon.
+const SOON: SignedDuration = SignedDuration::from_mins(2);
 /// Looks of one round.
 const ROUND: SignedDuration = SignedDuration::from_mins(10);
 
@@ -65,6 +70,11 @@ fn look(work: &Work, basis: &str, report: &ClaimReport, at: Timestamp) -> Option
     let (partner, claim) = work.claims.first()?;
     let report = ClaimReport { claim: *claim, ..report.clone() };
     Some(Look { partner: partner.clone(), at, basis: basis.to_owned(), report })
+}
+
+fn is_outbound_offer(work: &Work) -> bool {
+    let is_it = |(_, claim): &Key| *claim == Claim::OUTBOUND_RECEIVER_OFFERS;
+    work.claims.first().is_some_and(is_it)
 }
 
 impl Suspects {
@@ -131,6 +141,29 @@ impl Rota {
         self.suspects.is_asking = true;
         let means = Arc::clone(&self.means);
         self.running.spawn(async move { Done::Witnesses(witnesses::ask(means).await) });
+    }
+
+    /// Looks at a few others that were well, least recently looked at first.
+    pub(super) fn ask_the_others(&mut self) {
+        let now = self.means.clock().now();
+        let mut others: Vec<(Timestamp, Work)> = Vec::new();
+        for work in self.works.iter().filter(|work| is_outbound_offer(work)) {
+            let standing = work.claims.first().and_then(|key| self.books.standing(key));
+            let Some(looked_at) = standing
+                .filter(|standing| standing.state == State::Compliant)
+                .and_then(|standing| standing.looked_at)
+            else {
+                continue;
+            };
+            let is_free = !self.is_running(work) && !self.suspects.holds(work);
+            if is_free && now.duration_since(looked_at) >= SOON {
+                others.push((looked_at, work.clone()));
+            }
+        }
+        others.sort_by_key(|(looked_at, _)| *looked_at);
+        for (_, work) in others.into_iter().take(OTHERS) {
+            self.begin(work, Duration::ZERO, Wanted::ByTime);
+        }
     }
 
     /// Enters what was held long enough, less what is our own fault.

@@ -7,7 +7,7 @@ use mxwarden::{
     model::{
         claim::Claim,
         finding::FindingId,
-        state::State::{Compliant, Violated},
+        state::State::Violated,
     },
     record::{Settled, Whose},
 };
@@ -156,6 +156,13 @@ async fn a_probe_that_was_drained_says_nothing_also_behind_a_restart() {
     sleep(MINUTE).await;
     assert!(!mailing.lab.states("fabrikam").contains(&Violated));
     // The canary is itself again: what comes now counts.
-    assert!(mailing.lab.offers("fabrikam").is_some_and(|standing| standing.state == Compliant));
+    let reply = mailing.deliver(&to).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    mailing
+        .lab
+        .until("the second delivery counts", MINUTE, |lab| {
+            lab.standing("fabrikam", claim()).is_some_and(|standing| standing.state == Violated)
+        })
+        .await;
     mailing.lab.stop().await;
 }
