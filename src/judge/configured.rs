@@ -10,6 +10,7 @@
 
 mod changes;
 mod contradiction;
+mod demand;
 mod inbound;
 mod names;
 mod outbound;
