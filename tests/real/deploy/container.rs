@@ -11,9 +11,10 @@ use clap::Parser as _;
 use mxwarden::cli::args::Cli;
 use std::{
     fs,
+    net::{TcpListener, UdpSocket},
     os::unix::fs::{PermissionsExt as _, chown},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// `USER` of the Containerfile.
@@ -57,23 +58,29 @@ impl Root {
         self.folder.path().join(path)
     }
 
-    /// Runs the program in it.
+    /// Runs the program in it, without a network.
     #[track_caller]
     fn run(&self, arguments: &[&str]) -> Output {
+        run(&mut self.entered(&["--mount", "--net"], arguments))
+    }
+
+    /// The program in it, in name spaces of its own.
+    fn entered(&self, spaces: &[&str], arguments: &[&str]) -> Command {
         const ENTER: &str = "root=$1; shift
             mount --bind \"$root\" \"$root\" && mount -o remount,ro,bind \"$root\" &&
             mount --bind \"$STATE\" \"$root/var/lib/mxwarden\" &&
             exec chroot --userspec=65532:65532 --groups= \"$root\" /usr/bin/mxwarden \"$@\"";
         let mut command = Command::new("unshare");
         command
-            .args(["--mount", "--net", "sh", "-c", ENTER, "sh"])
+            .args(spaces)
+            .args(["sh", "-c", ENTER, "sh"])
             .arg(self.folder.path())
             .args(arguments);
         command
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("STATE", self.state.path());
-        run(&mut command)
+        command
     }
 }
 
@@ -121,6 +128,31 @@ fn a_health_check_tells_well_from_ill() {
     assert!(ended(&absent.run(&quick), 1).contains("does not exist"));
     let mistaken = Root::new(&format!("stat_dir = \"/x\"\n{MINIMAL}"));
     assert!(ended(&mistaken.run(&quick), 1).contains("stat_dir: unknown key"));
+}
+
+/// Started, probed and stopped by a signal, as an engine does.
+#[test]
+fn the_daemon_runs_in_it_and_leaves_when_told() {
+    // Nobody answers there: every claim stays unknown, and nothing leaves this machine.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dns = silent.local_addr().unwrap();
+    let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!("[dns]\nresolvers = [\"{dns}\"]\n[http]\nlisten = \"{http}\"\n");
+    let root = Root::new(&format!("{more}{MINIMAL}"));
+    let run_it = ["run", "--config", "/etc/mxwarden/mxwarden.toml"];
+    let mut daemon = root.entered(&["--mount"], &run_it).stdin(Stdio::null()).spawn().unwrap();
+    let check = health_check();
+    let check: Vec<&str> = check[1..].iter().map(String::as_str).collect();
+    let is_up = || {
+        let probed = run(&mut root.entered(&["--mount"], &check));
+        String::from_utf8_lossy(&probed.stdout).contains("daemon        ")
+            && probed.status.success()
+    };
+    let came_up = (0..1000).any(|_| is_up());
+    let stopped = run(Command::new("kill").args(["-TERM", &daemon.id().to_string()]));
+    assert!(stopped.status.success(), "{stopped:?}");
+    let ended = daemon.wait().unwrap();
+    assert!(came_up && ended.code() == Some(0), "came up: {came_up}, ended: {ended}");
 }
 
 /// The image as buildah makes it: the last stage, with what the first one leaves laid beside it.
