@@ -1,7 +1,8 @@
 //! The image, without a registry: the static program alone in an empty root, as `Containerfile` leaves it.
 //!
 //! Setup: `tests/run` links `target/static/mxwarden`. A root holds it, a configuration and a state directory, and nothing
-//! else: no libraries, no /dev, no /proc, no shell. It is mounted read-only, the state directory apart, and entered by a
+//! else: no libraries, no /proc, no shell, and of /dev what every engine gives: random numbers, which a crate
+//! reads there where glibc is linked in. It is mounted read-only, the state directory apart, and entered by a
 //! user without a name.
 //! Test: what the image is started and probed with works there, and says so by its exit code where it does not; and
 //! buildah makes the image of the same program, and runs it, by the shipped instructions.
@@ -40,7 +41,7 @@ impl Root {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let root = Self { folder, state: tempfile::tempdir().unwrap() };
-        for directory in ["usr/bin", "etc/mxwarden", "var/lib/mxwarden"] {
+        for directory in ["usr/bin", "etc/mxwarden", "var/lib/mxwarden", "dev"] {
             fs::create_dir_all(root.at(directory)).unwrap();
         }
         // A link where that is possible: it has a hundred megabytes.
@@ -49,6 +50,9 @@ impl Root {
             .or_else(|_| fs::copy(&program, &inside).map(drop))
             .unwrap();
         fs::write(root.at("etc/mxwarden/mxwarden.toml"), config).unwrap();
+        for device in ["dev/random", "dev/urandom"] {
+            fs::write(root.at(device), "").unwrap();
+        }
         chown(root.state.path(), Some(USER), Some(USER)).unwrap();
         fs::set_permissions(root.state.path(), fs::Permissions::from_mode(0o700)).unwrap();
         root
@@ -68,6 +72,8 @@ impl Root {
     fn entered(&self, spaces: &[&str], arguments: &[&str]) -> Command {
         const ENTER: &str = "root=$1; shift
             mount --bind \"$root\" \"$root\" && mount -o remount,ro,bind \"$root\" &&
+            mount --bind /dev/random \"$root/dev/random\" &&
+            mount --bind /dev/urandom \"$root/dev/urandom\" &&
             mount --bind \"$STATE\" \"$root/var/lib/mxwarden\" &&
             exec chroot --userspec=65532:65532 --groups= \"$root\" /usr/bin/mxwarden \"$@\"";
         let mut command = Command::new("unshare");
@@ -148,7 +154,10 @@ fn the_daemon_runs_in_it_and_leaves_when_told() {
         String::from_utf8_lossy(&probed.stdout).contains("daemon        ")
             && probed.status.success()
     };
-    let came_up = (0..1000).any(|_| is_up());
+    let is_gone = |daemon: &mut std::process::Child| daemon.try_wait().unwrap().is_some();
+    let came_up = (0..1000)
+        .find_map(|_| if is_gone(&mut daemon) { Some(false) } else { is_up().then_some(true) })
+        == Some(true);
     let stopped = run(Command::new("kill").args(["-TERM", &daemon.id().to_string()]));
     assert!(stopped.status.success(), "{stopped:?}");
     let ended = daemon.wait().unwrap();
