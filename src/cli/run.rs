@@ -50,7 +50,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let listen = config.http.listen;
     let http = TcpListener::bind(listen).map_err(|error| {
         let error = anyhow::Error::new(error).context(format!("HTTP cannot listen at {listen}"));
-        Failure { error, hint: Some("is another mxwarden running? [http] listen says where".to_owned()) }
+        Failure {
+            error,
+            hint: Some("is another mxwarden running? [http] listen says where".to_owned()),
+        }
     })?;
     let flags = Flags { ehlo: own_name(), deadline: DEADLINE, ..Flags::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -78,7 +81,8 @@ async fn until_told(plan: RunPlan) -> Result<u8, Failure> {
     let stop = CancellationToken::new();
     let (again, reload) = mpsc::channel(1);
     let mut hangups = signal(SignalKind::hangup())?;
-    let mut ends = Ends { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? };
+    let mut ends =
+        Ends { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? };
     let daemon = run_daemon(plan, Life { stop: stop.clone(), reload });
     tokio::pin!(daemon);
     loop {

@@ -370,11 +370,8 @@ pub fn basis(work: &Work, config: &Config) -> String {
             canary.domains.iter().any(|domain| canaries.values().any(|one| one == domain))
         };
         terms.extend(config.canaries.iter().filter(ours).map(|canary| format!("{canary:?}")));
-        let import = configured::import_of(
-            &config.imported.records,
-            Direction::Outbound,
-            &connector.name,
-        );
+        let import =
+            configured::import_of(&config.imported.records, Direction::Outbound, &connector.name);
         terms += &format!("{import:?}");
     }
     if let Proof::Configured(said) = &work.proof {

@@ -84,7 +84,8 @@ impl Outlets {
 
     /// Another configuration.
     pub fn adopt(&mut self, config: &Config) {
-        let claims: Vec<Claim> = config.partners.iter().flat_map(|one| config.claims_of(one)).collect();
+        let claims: Vec<Claim> =
+            config.partners.iter().flat_map(|one| config.claims_of(one)).collect();
         let pace = |claim: Claim| {
             let times = config.claims.of(claim);
             Pace { claim, interval: times.interval, max_age: times.max_age }

@@ -216,7 +216,8 @@ impl Rota {
         let wall = self.means.clock().now();
         let due = self.works.iter().filter(|work| !self.is_running(work));
         let due = due.filter_map(|work| self.books.due(work)).min().filter(|_| room);
-        let due = due.map(|at| now + Duration::try_from(at.duration_since(wall)).unwrap_or_default());
+        let due =
+            due.map(|at| now + Duration::try_from(at.duration_since(wall)).unwrap_or_default());
         let wakes = [due, self.suspects.wake(), self.askers.wake(), self.outlets.wake()];
         // A millisecond at least: clocks are read to the millisecond, and nobody spins.
         wakes.into_iter().flatten().min().unwrap_or(rest).max(now + Duration::from_millis(1))
@@ -231,10 +232,7 @@ impl Rota {
         let config = &self.means.config;
         let partners: Vec<&Partner> = config.partners.iter().collect();
         self.works = works_of(config, &partners, &self.only);
-        let terms = Terms {
-            works: &self.works,
-            config,
-        };
+        let terms = Terms { works: &self.works, config };
         let detail = self.books.adopt(terms);
         self.outlets.adopt(config);
         detail
@@ -259,7 +257,8 @@ impl Rota {
         if self.means.canaries().is_none() {
             return;
         }
-        let (means, out, since) = (Arc::clone(&self.means), self.late.0.clone(), self.judged_until());
+        let (means, out, since) =
+            (Arc::clone(&self.means), self.late.0.clone(), self.judged_until());
         let late = tokio::spawn(async move { late::watch(&means, &since, &out).await });
         let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
         let draining = tokio::spawn(async move { drains.run(&means).await });
@@ -322,8 +321,7 @@ impl Rota {
             let at = self.means.clock().now().as_millisecond();
             self.outlets.measure(&Signal::RoundEnded {
                 took: began.elapsed(),
-                at: Duration::from_millis(u64::try_from(at).unwrap_or_default())
-                    .as_secs_f64(),
+                at: Duration::from_millis(u64::try_from(at).unwrap_or_default()).as_secs_f64(),
             });
         }
     }
@@ -375,7 +373,10 @@ impl Rota {
         let clock = self.means.clock();
         let off = clock.set(wall());
         if off.abs() > JUMP {
-            tracing::warn!(seconds = off.as_secs(), "the clock jumped; what is due was planned anew");
+            tracing::warn!(
+                seconds = off.as_secs(),
+                "the clock jumped; what is due was planned anew"
+            );
             self.books.replan(off);
             self.unsure_until = Some(Instant::now() + UNSURE_FOR);
         }

@@ -31,12 +31,7 @@ use crate::tell::{
 };
 use reload::{Reloads, Template};
 use served::Pages;
-use std::{
-    net::TcpListener,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -173,8 +168,18 @@ impl Daemon {
         meter: Meter,
         life: Life,
     ) -> Result<Self, RunError> {
-        let RunPlan { config, config_file, flags, only, http, canaries, build: _, teller, clock, wall } =
-            plan;
+        let RunPlan {
+            config,
+            config_file,
+            flags,
+            only,
+            http,
+            canaries,
+            build: _,
+            teller,
+            clock,
+            wall,
+        } = plan;
         take_over_histories(&store, &config).await?;
         let flags = Flags {
             clock: Some(clock.clone()),
@@ -192,7 +197,8 @@ impl Daemon {
         let stop_serving = CancellationToken::new();
         let tracker = TaskTracker::new();
         let alerts = start_alerts(&means, &store, &meter, &stop_alerts, &tracker).await?;
-        let outlets = Outlets::new(store.clone(), Arc::clone(&metrics), meter.clone(), alerts.clone());
+        let outlets =
+            Outlets::new(store.clone(), Arc::clone(&metrics), meter.clone(), alerts.clone());
         let (standings, due) =
             store.read(|reader| Ok((reader.standings()?, reader.due()?))).await?;
         let books = Books::open(clock.clone(), standings, due);
@@ -238,8 +244,7 @@ impl Daemon {
             let mut ticks = interval(PRUNING);
             loop {
                 ticks.tick().await;
-                let pruned =
-                    store.prune(clock.now(), record.keep, record.keep_violations).await;
+                let pruned = store.prune(clock.now(), record.keep, record.keep_violations).await;
                 match pruned {
                     Ok(0) => {}
                     Ok(rows) => tracing::info!(rows, "what was too old was forgotten"),

@@ -148,10 +148,7 @@ async fn look(
         Reach::Configured => &means.observer,
         Reach::Public => &means.strangers,
     };
-    let patience = Patience {
-        until: Instant::now() + LOOK_WITHIN,
-        stop: CancellationToken::new(),
-    };
+    let patience = Patience { until: Instant::now() + LOOK_WITHIN, stop: CancellationToken::new() };
     let claim = crate::model::claim::Claim::OUTBOUND_RECEIVER_OFFERS;
     let targets = std::slice::from_ref(target);
     let proved =

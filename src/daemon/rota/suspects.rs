@@ -7,10 +7,15 @@
 //!
 //! Invariant: nothing is held for longer than [`HOLD`] and the time witnesses have.
 
+<<<<<<< HEAD
 use super::{Done, Rota, begin::Wanted};
 use crate::daemon::{
     books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses,
 };
+=======
+use super::{Done, Rota};
+use crate::daemon::{books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses};
+>>>>>>> deploy
 use crate::judge::outage::{self, Outage, Vantage};
 use crate::model::{
     claim::{Claim, Statement},
@@ -191,7 +196,9 @@ impl Rota {
             return false;
         };
         let offers = |work: &Work| {
-            work.claims.first().is_some_and(|(_, claim)| claim.statement == Statement::ReceiverOffers)
+            work.claims
+                .first()
+                .is_some_and(|(_, claim)| claim.statement == Statement::ReceiverOffers)
         };
         let is_round_over = !self.flights.values().any(|flight| offers(&flight.work));
         let waited = oldest.elapsed();
@@ -203,10 +210,11 @@ impl Rota {
         self.suspects.recent.retain(|_, look| now.duration_since(look.at) < ROUND);
         let looks: Vec<Look> = held.iter().filter_map(Held::look).collect();
         let again = |look: &&Look| {
-            !looks.iter().any(|one| one.partner == look.partner && one.report.claim == look.report.claim)
+            !looks
+                .iter()
+                .any(|one| one.partner == look.partner && one.report.claim == look.report.claim)
         };
-        let looks: Vec<&Look> =
-            self.suspects.recent.values().filter(again).chain(&looks).collect();
+        let looks: Vec<&Look> = self.suspects.recent.values().filter(again).chain(&looks).collect();
         let keys = looks.iter().map(|look| (look.partner.clone(), look.report.claim));
         let before: Vec<&Standing> = keys.filter_map(|key| self.books.standing(&key)).collect();
         let witnesses = self.suspects.fresh().cloned().unwrap_or_default();
