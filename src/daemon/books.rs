@@ -196,10 +196,7 @@ impl Books {
                 partner: partner.clone(),
                 at,
                 basis: basis.to_owned(),
-                report: ClaimReport {
-                    claim: *claim,
-                    ..proved.report.clone()
-                },
+                report: ClaimReport { claim: *claim, ..proved.report.clone() },
             };
             let next = change::next(&entry.standing, &look, &self.rules(at, entry.times));
             let jitter = schedule::jitter_of(partner, *claim);

@@ -141,7 +141,8 @@ fn configuration(state: &Path, http: SocketAddr, interval: &str, partners: usize
 fn place(interval: &str, partners: usize) -> (TempDir, PathBuf, SocketAddr) {
     let place = tempfile::tempdir().unwrap();
     let (config, http) = (place.path().join("mxwarden.toml"), free_address());
-    fs::write(&config, configuration(&place.path().join("state"), http, interval, partners)).unwrap();
+    fs::write(&config, configuration(&place.path().join("state"), http, interval, partners))
+        .unwrap();
     (place, config, http)
 }
 

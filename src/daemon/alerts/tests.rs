@@ -152,10 +152,8 @@ impl Loop {
 
 async fn grounds() -> (TempDir, Clock, Collector) {
     let clock = Clock::starting_at(start());
-    {
-        let ops = Collector::start(clock.clone()).await;
-        (tempfile::tempdir().unwrap(), clock, ops)
-    }
+    let ops = Collector::start(clock.clone()).await;
+    (tempfile::tempdir().unwrap(), clock, ops)
 }
 
 fn fabrikam() -> World {
@@ -345,7 +343,8 @@ async fn what_cannot_be_written_down_is_told_and_written_later() {
 async fn a_sample_goes_to_whom_it_is_asked_for() {
     let (folder, clock, ops) = grounds().await;
     let chat = Collector::start(clock.clone()).await;
-    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops), ("chat", &chat)]);
+    let it =
+        Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops), ("chat", &chat)]);
     assert_eq!(it.alerts.test(Some("chat")).await, [("chat".to_owned(), Ok(()))]);
     assert_eq!((ops.heard(), chat.heard()), (vec![], vec!["0 sample 1".to_owned()]));
     ops.answers(500);

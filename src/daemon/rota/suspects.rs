@@ -7,15 +7,8 @@
 //!
 //! Invariant: nothing is held for longer than [`HOLD`] and the time witnesses have.
 
-<<<<<<< HEAD
 use super::{Done, Rota, begin::Wanted};
-use crate::daemon::{
-    books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses,
-};
-=======
-use super::{Done, Rota};
 use crate::daemon::{books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses};
->>>>>>> deploy
 use crate::judge::outage::{self, Outage, Vantage};
 use crate::model::{
     claim::{Claim, Statement},
