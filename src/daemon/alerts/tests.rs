@@ -319,7 +319,7 @@ async fn what_cannot_be_written_down_is_told_and_written_later() {
         plan,
         Memory::default(),
         keep,
-        clock,
+        clock.clone(),
         move |signal| {
             if signal == Signal::RecordError {
                 *counts.lock().unwrap() += 1;
