@@ -13,14 +13,24 @@ use super::{
 };
 use crate::record::{EventQuery, Reader};
 use axum::{
-    body::Body,
+    body::{Body, Bytes, HttpBody},
     extract::{Path, State},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{Html, IntoResponse, Response},
 };
 use http_body_util::BodyExt as _;
-use std::{path, sync::Arc};
-use tokio::task::spawn_blocking;
+use hyper::body::{Frame, SizeHint};
+use std::{
+    convert::Infallible,
+    path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
+
+/// Octets of an answer that are handed out at once.
+const PIECE: usize = 64 << 10;
 
 /// How each claim of a partner stands, and what changed.
 pub(super) async fn partner(State(means): State<Means>, Path(name): Path<String>) -> Response {
@@ -48,14 +58,53 @@ async fn read(
     };
     let shared = Arc::clone(&means.shared);
     // The turn goes along: whoever asked may have left, and the thread still reads.
-    match spawn_blocking(move || (answer(&shared.state_dir), turn)).await {
-        Ok((response, turn)) => response.map(|body| {
-            Body::new(body.map_err(move |error| {
-                let _turn = &turn;
-                error
-            }))
-        }),
+    let (response, turn) = match spawn_blocking(move || (answer(&shared.state_dir), turn)).await {
+        Ok(answered) => answered,
+        Err(error) => return failed(&error),
+    };
+    let (head, body) = response.into_parts();
+    match body.collect().await {
+        Ok(body) => Response::from_parts(head, Body::new(Held::new(body.to_bytes(), turn))),
         Err(error) => failed(&error),
+    }
+}
+
+/// An answer that keeps its turn until its last piece is taken: hyper takes another once it has sent some, and would
+/// take the whole at once if it were given so.
+struct Held {
+    rest: Bytes,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Held {
+    fn new(whole: Bytes, turn: OwnedSemaphorePermit) -> Self {
+        Self { rest: whole, _turn: turn }
+    }
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let octets = self.rest.len().min(PIECE);
+        // A copy: a piece that is slow to leave must not hold the whole.
+        let piece = Bytes::copy_from_slice(&self.rest.split_to(octets));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
     }
 }
 
@@ -100,4 +149,30 @@ fn digest_of(asked: &str) -> Option<String> {
     let digits = asked.strip_prefix("sha256:").unwrap_or(asked);
     let is_digest = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_digest.then(|| format!("sha256:{}", digits.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::Semaphore;
+
+    #[tokio::test]
+    async fn an_answer_keeps_its_turn_until_its_last_piece_is_taken() {
+        let turns = Arc::new(Semaphore::new(1));
+        let turn = Arc::clone(&turns).acquire_owned().await.unwrap();
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(2 * PIECE + 1).collect();
+        let mut body = Body::new(Held::new(Bytes::from(whole.clone()), turn));
+        assert_eq!(body.size_hint().exact(), Some(2 * PIECE as u64 + 1));
+        let mut taken = Vec::new();
+        for octets in [PIECE, PIECE, 1] {
+            assert_eq!(turns.available_permits(), 0);
+            let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(piece.len(), octets);
+            taken.extend(piece);
+        }
+        assert!(body.is_end_stream() && body.frame().await.is_none());
+        assert_eq!(taken, whole);
+        drop(body);
+        assert_eq!(turns.available_permits(), 1);
+    }
 }
