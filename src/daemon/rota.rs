@@ -346,6 +346,7 @@ impl Rota {
             self.ask_the_witnesses();
             self.ask_the_others();
         } else {
+            self.suspects.remember(&work, &proved.report, at);
             self.seen_again(&work);
             self.enter(&work, &basis, &proved, at);
         }
@@ -353,7 +354,6 @@ impl Rota {
 
     /// A look counts now.
     fn enter(&mut self, work: &Work, basis: &str, proved: &Proved, at: Timestamp) {
-        self.suspects.remember(work, &proved.report, at);
         self.books.look(work, basis, proved, at);
         self.askers.came(work, &proved.report);
         self.askers.answer(&self.means);
