@@ -73,7 +73,7 @@ pub struct Flags {
     pub warn_days: Option<u32>,
     /// The clock of the run; none means the machine's.
     pub clock: Option<Clock>,
-    /// After what time an endpoint is looked at again; none means never: the run is short.
+    /// After what time, at most, an endpoint is looked at again; none means never: the run is short.
     pub forgets_after: Option<Duration>,
     /// Who counts.
     pub meter: Meter,
@@ -180,9 +180,12 @@ impl Means {
             depth: Depth::Shallow,
             limits,
         };
+        // A look that confirms another must not be the same look.
+        let interval = config.claims.receiver_offers.interval;
+        let held = flags.forgets_after.map(|held| held.min(interval / 3));
         let observe = |plan| {
             let observer = Observer::new(resolver.clone(), prober.clone(), plan);
-            Arc::new(match flags.forgets_after {
+            Arc::new(match held {
                 Some(held) => observer.forgetting_after(held),
                 None => observer,
             })

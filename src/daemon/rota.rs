@@ -145,6 +145,9 @@ impl Rota {
             round_began: None,
         };
         rota.adopt();
+        // Whoever looks before the first round sees every claim, and no proof that is too old.
+        rota.books.age();
+        rota.outlets.show(&rota.books.standings());
         rota
     }
 
@@ -153,7 +156,7 @@ impl Rota {
         self.books.note(None, None, Happening::Started { version: version() });
         self.follow();
         loop {
-            self.pass().await;
+            self.pass();
             let wake = self.next_wake();
             tokio::select! {
                 biased;
@@ -173,7 +176,7 @@ impl Rota {
         self.unfollow();
         self.wind_up().await;
         self.books.note(None, None, Happening::Stopped);
-        self.hand_out().await;
+        self.hand_out();
         self.outlets
     }
 
@@ -192,7 +195,7 @@ impl Rota {
     }
 
     /// Everything that waits for nothing but time.
-    async fn pass(&mut self) {
+    fn pass(&mut self) {
         self.watch_the_clock();
         self.books.age();
         self.release_suspects();
@@ -200,13 +203,13 @@ impl Rota {
         if !self.outlets.is_pressed() {
             self.begin_what_is_due();
         }
-        self.hand_out().await;
+        self.hand_out();
     }
 
-    async fn hand_out(&mut self) {
+    fn hand_out(&mut self) {
         let outbox = self.books.hand_out();
         let books = &self.books;
-        self.outlets.take(outbox, || books.standings()).await;
+        self.outlets.take(outbox, || books.standings());
     }
 
     fn next_wake(&self) -> Instant {
@@ -343,6 +346,7 @@ impl Rota {
             self.ask_the_witnesses();
             self.ask_the_others();
         } else {
+            self.suspects.remember(&work, &proved.report, at);
             self.seen_again(&work);
             self.enter(&work, &basis, &proved, at);
         }
@@ -350,7 +354,6 @@ impl Rota {
 
     /// A look counts now.
     fn enter(&mut self, work: &Work, basis: &str, proved: &Proved, at: Timestamp) {
-        self.suspects.remember(work, &proved.report, at);
         self.books.look(work, basis, proved, at);
         self.askers.came(work, &proved.report);
         self.askers.answer(&self.means);

@@ -263,7 +263,7 @@ impl Daemon {
             () = store.died() => Some("the writer of the record"),
             _ = &mut self.rota => Some("the loop"),
             () = self.pages.died() => Some("the HTTP listener"),
-            () = served::feed_the_watchdog(&mut self.pulse, STUCK) => None,
+            () = served::feed_the_watchdog(&self.pulse, STUCK) => None,
             () = housekeeping => None,
         };
         let died = self.end().await;
@@ -281,13 +281,13 @@ impl Daemon {
         self.stop_rota.cancel();
         let mut rota = self.rota;
         let ended = if rota.is_finished() { None } else { timeout(GRACE, &mut rota).await.ok() };
-        let died = match ended {
-            Some(Err(_)) => Some("the loop"),
-            Some(Ok(_)) => None,
+        let (died, outlets) = match ended {
+            Some(Err(_)) => (Some("the loop"), None),
+            Some(Ok(outlets)) => (None, Some(outlets)),
             None => {
                 rota.abort();
                 tracing::warn!("the loop did not end in time, and was broken off");
-                None
+                (None, None)
             }
         };
         let means = Arc::clone(&self.means.borrow());
@@ -298,6 +298,11 @@ impl Daemon {
             tracing::warn!("sessions with canaries did not end in time");
         }
         self.speaker.end(GRACE).await;
+        if let Some(outlets) = outlets
+            && !outlets.close(GRACE).await
+        {
+            tracing::error!("not everything that happened has reached the record");
+        }
         if let Err(unwritten) = self.store.flush(GRACE).await {
             tracing::error!(%unwritten, "not everything is recorded");
         }

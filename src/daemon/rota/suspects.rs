@@ -84,7 +84,7 @@ impl Suspects {
         self.held.iter().any(|held| held.work.proof == work.proof)
     }
 
-    /// A look that counts: one of its round.
+    /// A look of the round, as it was before anything was withheld.
     pub(super) fn remember(&mut self, work: &Work, report: &ClaimReport, at: Timestamp) {
         let Some(key) = work.claims.first() else { return };
         if key.1.statement != Statement::ReceiverOffers {
@@ -141,14 +141,15 @@ impl Rota {
         self.running.spawn(async move { Done::Witnesses(witnesses::ask(means).await) });
     }
 
-    /// Looks at a few others that were well, least recently looked at first.
+    /// Looks at a few others that were well, or that our outage hides, least recently looked at first.
     pub(super) fn ask_the_others(&mut self) {
         let now = self.means.clock().now();
         let mut others: Vec<(Timestamp, Work)> = Vec::new();
         for work in self.works.iter().filter(|work| is_outbound_offer(work)) {
             let standing = work.claims.first().and_then(|key| self.books.standing(key));
+            let is_hidden = work.claims.iter().any(|key| self.suspects.withheld.contains(key));
             let Some(looked_at) = standing
-                .filter(|standing| standing.state == State::Compliant)
+                .filter(|standing| is_hidden || standing.state == State::Compliant)
                 .and_then(|standing| standing.looked_at)
             else {
                 continue;
@@ -172,6 +173,7 @@ impl Rota {
         let held = std::mem::take(&mut self.suspects.held);
         let outage = self.outage(&held);
         for mut one in held {
+            self.suspects.remember(&one.work, &one.proved.report, one.at);
             let affected = one.look().zip(outage.as_ref());
             let affected = affected.filter(|(look, outage)| outage.affects(look));
             if let Some((_, outage)) = affected {
@@ -200,7 +202,12 @@ impl Rota {
 
     fn outage(&mut self, held: &[Held]) -> Option<Outage> {
         let now = self.means.clock().now();
-        self.suspects.recent.retain(|_, look| now.duration_since(look.at) < ROUND);
+        // Whoever our outage hides is hidden until seen again, however long that takes.
+        let withheld = &self.suspects.withheld;
+        let counts = |key: &Key, look: &Look| {
+            now.duration_since(look.at) < ROUND || withheld.contains(key)
+        };
+        self.suspects.recent.retain(|key, look| counts(key, look));
         let looks: Vec<Look> = held.iter().filter_map(Held::look).collect();
         let again = |look: &&Look| {
             !looks
