@@ -3,6 +3,7 @@
 //! Invariant: a body that is read back is the one that was addressed, or an error.
 
 use super::{Reader, error::RecordError, fingerprint::fingerprint};
+use crate::model::claim::Claim;
 use crate::wire::text::hex;
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest as _, Sha256};
@@ -86,6 +87,29 @@ pub(super) fn release(connection: &Connection, digest: &str) -> rusqlite::Result
 }
 
 impl Reader {
+    /// The digest of the body that stands for this evidence of a claim: its own where it is kept, else that of the body
+    /// kept last, which differs from it in times alone once the look is written; none where there is neither.
+    ///
+    /// # Errors
+    ///
+    /// The disk.
+    pub fn kept(
+        &self,
+        partner: &str,
+        claim: Claim,
+        digest: &str,
+    ) -> Result<Option<String>, RecordError> {
+        let sql = "SELECT e.digest FROM subject u JOIN evidence e ON e.digest = u.evidence
+                   WHERE u.partner = ?1 AND u.claim = ?2";
+        self.doing("reading evidence from", |connection| {
+            if is_kept(connection, digest)? {
+                return Ok(Some(digest.to_owned()));
+            }
+            let values = (partner, claim.to_string());
+            connection.prepare(sql)?.query_row(values, |row| row.get(0)).optional()
+        })
+    }
+
     /// The JSON of evidence, by its digest `sha256:…`; none where it was not kept, or no longer is.
     ///
     /// # Errors

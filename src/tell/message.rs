@@ -329,11 +329,16 @@ fn partner_link(words: &Words<'_>, partner: &str) -> Option<String> {
     words.base_url.map(|base| format!("{base}/{}", path::partner(partner)))
 }
 
-/// The evidence of this digest.
-fn evidence_link(words: &Words<'_>, digest: &str) -> String {
-    match words.base_url {
-        Some(base) => format!("{base}/{}", path::evidence(digest)),
-        None => digest.to_owned(),
+/// Where the evidence of a claim is. That of a violation is kept, and linked to; of the rest only what had changed is, so
+/// the page says which one stands for it.
+fn evidence_link(words: &Words<'_>, standing: &Standing) -> String {
+    let Standing { partner, claim, state, evidence, .. } = standing;
+    match (words.base_url, state) {
+        (None, _) => evidence.clone(),
+        (Some(base), State::Violated) => format!("{base}/{}", path::evidence(evidence)),
+        (Some(base), State::Compliant | State::Unknown) => {
+            format!("{base}/{}", path::claim(partner, *claim))
+        }
     }
 }
 

@@ -2,11 +2,17 @@
 //!
 //! Each is told from the dashboard on, without a slash before it, so that it holds wherever a proxy puts us.
 
+use crate::model::claim::Claim;
 use std::fmt::Write as _;
 
 /// The page of a partner.
 pub fn partner(name: &str) -> String {
     format!("partner/{}", segment(name))
+}
+
+/// Where that page tells of a claim.
+pub fn claim(name: &str, claim: Claim) -> String {
+    format!("{}#{claim}", partner(name))
 }
 
 /// The evidence of this digest.

@@ -115,7 +115,7 @@ fn about_claim(
         }
     }
     if !standing.evidence.is_empty() {
-        part.lines.push(Line::new("Evidence", evidence_link(words, &standing.evidence)));
+        part.lines.push(Line::new("Evidence", evidence_link(words, standing)));
     }
 }
 

@@ -8,10 +8,10 @@
 
 use super::{
     Snapshot,
-    page::{self, Changes},
+    page::{self, Past},
     route::{Means, failed},
 };
-use crate::record::{EventQuery, Reader};
+use crate::record::{EventQuery, Reader, RecordError};
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{Path, State},
@@ -21,6 +21,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     path,
     pin::Pin,
@@ -111,24 +112,36 @@ impl HttpBody for Held {
 fn about(state_dir: &path::Path, snapshot: &Snapshot, name: &str) -> Response {
     let is_configured = snapshot.standings.iter().any(|standing| standing.partner == name)
         || snapshot.targets.iter().any(|target| target.partner == name);
-    // One more than is shown tells whether there are more.
-    let limit = Some(page::CHANGES + 1);
-    let query = EventQuery { partner: Some(name.to_owned()), limit, ..EventQuery::default() };
-    let changes = match Reader::open(state_dir).and_then(|reader| reader.events(&query)) {
-        Ok(events) if events.is_empty() && !is_configured => {
+    let past = match past(state_dir, snapshot, name) {
+        Ok(Past::Read { changes, .. }) if changes.is_empty() && !is_configured => {
             return (StatusCode::NOT_FOUND, Html(page::nobody(name))).into_response();
         }
-        Ok(events) => Changes::Read(events),
+        Ok(past) => past,
         Err(error) if !is_configured => return failed(&error),
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "a page is served without the history"
             );
-            Changes::Unreadable
+            Past::Unreadable
         }
     };
-    Html(page::partner(snapshot, name, &changes)).into_response()
+    Html(page::partner(snapshot, name, &past)).into_response()
+}
+
+fn past(state_dir: &path::Path, snapshot: &Snapshot, name: &str) -> Result<Past, RecordError> {
+    let reader = Reader::open(state_dir)?;
+    // One more than is shown tells whether there are more.
+    let limit = Some(page::CHANGES + 1);
+    let query = EventQuery { partner: Some(name.to_owned()), limit, ..EventQuery::default() };
+    let changes = reader.events(&query)?;
+    let mut kept = BTreeMap::new();
+    for standing in snapshot.standings.iter().filter(|standing| standing.partner == name) {
+        if let Some(digest) = reader.kept(name, standing.claim, &standing.evidence)? {
+            kept.insert(standing.claim, digest);
+        }
+    }
+    Ok(Past::Read { changes, kept })
 }
 
 fn body_of(state_dir: &path::Path, digest: &str) -> Response {
@@ -136,7 +149,8 @@ fn body_of(state_dir: &path::Path, digest: &str) -> Response {
         Ok(Some(json)) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Ok(None) => {
             let words = format!(
-                "{digest} is not kept: bodies are kept on change, for violations and daily, for as long as [record] says\n"
+                "{digest} is not kept: bodies are kept on change, for violations and daily, for as long as [record] says; \
+                 the page of the partner links to the one that stands for it\n"
             );
             (StatusCode::NOT_FOUND, words).into_response()
         }

@@ -5,7 +5,7 @@
 
 mod partner;
 
-pub(super) use partner::{CHANGES, Changes, nobody, partner};
+pub(super) use partner::{CHANGES, Past, nobody, partner};
 
 use super::Snapshot;
 use crate::model::{claim::Claim, standing::Standing, state::State};
@@ -121,7 +121,8 @@ fn matrix(page: &mut String, rows: &[Row<'_>]) {
             match row.claims.get(claim) {
                 Some(standing) => {
                     let since = format!(" since {}", standing.since.strftime("%Y-%m-%d %H:%M"));
-                    page.push_str(&cell(standing.state, &format!("{link}#{claim}"), &since));
+                    let link = path::claim(row.partner, *claim);
+                    page.push_str(&cell(standing.state, &link, &since));
                 }
                 None => page.push_str("<td class=\"none\">not claimed</td>"),
             }

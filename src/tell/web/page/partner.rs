@@ -2,6 +2,7 @@
 
 use super::{END, Snapshot, begun, escaped};
 use crate::model::{
+    claim::Claim,
     event::Event,
     finding::Finding,
     obstacle::Obstacle,
@@ -13,7 +14,7 @@ use crate::tell::{
     path,
     phrase::Phrase,
 };
-use std::{cmp::Reverse, fmt::Write as _};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
 
 /// Changes that are shown.
 pub(in crate::tell::web) const CHANGES: usize = 50;
@@ -23,15 +24,20 @@ const FINDINGS: usize = 50;
 const ENDPOINTS: usize = 100;
 
 /// What the record says of a partner.
-pub(in crate::tell::web) enum Changes {
-    /// What changed, newest first.
-    Read(Vec<Event>),
+pub(in crate::tell::web) enum Past {
+    /// It could be read.
+    Read {
+        /// What changed, newest first.
+        changes: Vec<Event>,
+        /// The digest of the body that stands for the evidence of each claim, where there is one.
+        kept: BTreeMap<Claim, String>,
+    },
     /// It cannot be read.
     Unreadable,
 }
 
 /// The page.
-pub(in crate::tell::web) fn partner(snapshot: &Snapshot, name: &str, changes: &Changes) -> String {
+pub(in crate::tell::web) fn partner(snapshot: &Snapshot, name: &str, past: &Past) -> String {
     let standings = snapshot.standings.iter();
     let mut claims: Vec<&Standing> = standings.filter(|one| one.partner == name).collect();
     claims.sort_by_key(|standing| (Reverse(standing.state), standing.claim));
@@ -44,9 +50,9 @@ pub(in crate::tell::web) fn partner(snapshot: &Snapshot, name: &str, changes: &C
         let _ = writeln!(page, "<p>This partner is {state}: the worst of its claims.</p>");
     }
     for standing in claims {
-        claim(&mut page, standing);
+        claim(&mut page, standing, past);
     }
-    history(&mut page, changes);
+    history(&mut page, past);
     page.push_str(END);
     page
 }
@@ -63,7 +69,7 @@ pub(in crate::tell::web) fn nobody(name: &str) -> String {
     page
 }
 
-fn claim(page: &mut String, standing: &Standing) {
+fn claim(page: &mut String, standing: &Standing, past: &Past) {
     let Standing { partner, claim, state, .. } = standing;
     // Writing to a String cannot fail.
     let _ = writeln!(
@@ -91,7 +97,7 @@ fn claim(page: &mut String, standing: &Standing) {
         fact(page, "A change waits", &escaped(&text));
     }
     if !standing.evidence.is_empty() {
-        fact(page, "Evidence", &evidence(&standing.evidence, &standing.evidence));
+        fact(page, "Evidence", &evidence_of(standing, past));
     }
     page.push_str("</dl>\n");
     findings(page, &standing.findings);
@@ -102,6 +108,21 @@ fn claim(page: &mut String, standing: &Standing) {
 /// A term and what is said of it, the latter as HTML.
 fn fact(page: &mut String, term: &str, html: &str) {
     let _ = writeln!(page, "<dt>{term}</dt><dd>{html}</dd>");
+}
+
+/// A link to what is kept of the evidence, and in words what is not.
+fn evidence_of(standing: &Standing, past: &Past) -> String {
+    let own = &standing.evidence;
+    let rule = "bodies are kept on change, for violations and daily";
+    let kept = match past {
+        Past::Read { kept, .. } => kept.get(&standing.claim),
+        Past::Unreadable => Some(own),
+    };
+    match kept {
+        Some(kept) if kept == own => evidence(own, own),
+        Some(kept) => format!("{}, kept last: {rule}", evidence(kept, kept)),
+        None => format!("{}, not kept: {rule}", escaped(own)),
+    }
 }
 
 fn evidence(digest: &str, words: &str) -> String {
@@ -195,18 +216,18 @@ fn endpoints(page: &mut String, endpoints: &[EndpointStanding]) {
     cut(page, endpoints.len(), ENDPOINTS, "endpoints");
 }
 
-fn history(page: &mut String, changes: &Changes) {
+fn history(page: &mut String, past: &Past) {
     page.push_str("<h2 id=\"changes\">What changed</h2>\n");
-    let events = match changes {
-        Changes::Unreadable => {
+    let events = match past {
+        Past::Unreadable => {
             page.push_str("<p>The record cannot be read now; the log says why.</p>\n");
             return;
         }
-        Changes::Read(events) if events.is_empty() => {
+        Past::Read { changes, .. } if changes.is_empty() => {
             page.push_str("<p>Nothing that the record knows of.</p>\n");
             return;
         }
-        Changes::Read(events) => events,
+        Past::Read { changes, .. } => changes,
     };
     page.push_str("<table>\n<thead>\n<tr>");
     for head in ["When", "Claim", "What", "Why", "Evidence"] {

@@ -10,7 +10,7 @@ use crate::model::{
     state::State,
 };
 use crate::record::{
-    Commit, digest,
+    Commit, Seen, digest,
     samples::{after, body, changed, looks, noon, seen},
 };
 use crate::tell::{
@@ -57,7 +57,13 @@ fn alerts(world: &mut World, base: &str) -> Vec<Message> {
 async fn what_an_alert_links_to_is_there() {
     let running = start(WebPlan::loopback()).await;
     let json = body(noon(), "220 mx");
-    let mut world = World::new(vec![standing(NAME, OFFERS)]);
+    let unsure = Standing {
+        state: State::Unknown,
+        since: minute(-7 * 60),
+        evidence: digest(b"not kept"),
+        ..standing("Unsure", OFFERS)
+    };
+    let mut world = World::new(vec![standing(NAME, OFFERS), unsure]);
     world.breaks(0, 0, FindingId::CertExpired, "mx.fabrikam.test [192.0.2.1]:25");
     world.standings[0].evidence = digest(&json);
     world.standings[0].endpoints = vec![endpoint("mx.fabrikam.test", "00ff", minute(60))];
@@ -89,10 +95,14 @@ async fn what_an_alert_links_to_is_there() {
             evidence.extend(lines.map(|line| line.text.clone()));
         }
     }
-    // A claim, a certificate and a change, each with the dashboard and the page; and the evidence of the claim.
-    assert_eq!((links.len(), evidence.len()), (6, 1), "{links:?} {evidence:?}");
+    // Two claims, a certificate and a change, each with the dashboard and the page; and the evidence of the claims.
+    assert_eq!((links.len(), evidence.len()), (8, 2), "{links:?} {evidence:?}");
+    // What is no violation may not be kept: its page says what stands for it.
+    let page = evidence.iter().position(|link| link.contains("/partner/Unsure#outbound/")).unwrap();
+    links.push(evidence.remove(page));
     for link in links {
-        let reply = running.get(link.strip_prefix(&base).unwrap()).await;
+        let path = link.strip_prefix(&base).unwrap();
+        let reply = running.get(path.split('#').next().unwrap()).await;
         assert_eq!(reply.status, 200, "{link}");
         reply.says("content-type: text/html; charset=utf-8");
     }
@@ -135,7 +145,8 @@ async fn a_partner_s_page_tells_each_claim_and_what_changed() {
         changed("01B", "Fabrikam", 5, State::Violated, &digest(b"{}")),
         changed("01C", "Fabrikam 2", 7, State::Violated, ""),
     ];
-    running.record.commit(&Commit { events, ..Commit::default() }).unwrap();
+    let bare = Seen { body: b"{}".to_vec(), ..seen("Fabrikam", 0, State::Violated, "") };
+    running.record.commit(&Commit { events, ..looks(vec![bare]) }).unwrap();
     let reply = running.get("/partner/Fabrikam").await;
     assert_eq!(reply.status, 200);
     let page = reply.body;
@@ -275,6 +286,38 @@ async fn evidence_is_given_as_it_was_stored_or_said_not_to_be_kept() {
         assert_eq!(reply.status, 400, "{asked}");
         assert!(reply.body.contains("64 hexadecimal digits"), "{}", reply.body);
     }
+}
+
+#[tokio::test]
+async fn a_page_links_to_the_evidence_that_is_kept() {
+    let running = start(WebPlan::loopback()).await;
+    let (first, second) = (body(noon(), "220 mx"), body(after(60), "220 mx"));
+    let seen = |minutes| seen("Fabrikam", minutes, State::Compliant, "220 mx");
+    running.record.commit(&looks(vec![seen(0)])).unwrap();
+    running.record.commit(&looks(vec![seen(60)])).unwrap();
+    let evidence =
+        |json: &[u8]| Standing { evidence: digest(json), ..standing("Fabrikam", OFFERS) };
+    let cell = async |standing| {
+        running.stands(vec![standing]);
+        let page = running.get("/partner/Fabrikam").await.body;
+        let cell = page.lines().find(|line| line.starts_with("<dt>Evidence")).unwrap();
+        cell.to_owned()
+    };
+    let link = |json: &[u8]| {
+        format!(
+            "<a href=\"../{}\">{}</a>",
+            crate::tell::path::evidence(&digest(json)),
+            digest(json)
+        )
+    };
+    assert_eq!(cell(evidence(&first)).await, format!("<dt>Evidence</dt><dd>{}</dd>", link(&first)));
+    // The second look found what the first did, and nothing of it was kept.
+    assert_eq!(running.get(&format!("/evidence/{}", digest(&second))).await.status, 404);
+    let told = cell(evidence(&second)).await;
+    assert!(told.contains(&format!("{}, kept last", link(&first))), "{told}");
+    let other = Standing { claim: Claim::all().last().unwrap(), ..evidence(&second) };
+    let told = cell(other).await;
+    assert!(told.contains(&format!("<dd>{}, not kept", digest(&second))), "{told}");
 }
 
 #[tokio::test]
