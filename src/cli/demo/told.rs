@@ -17,7 +17,7 @@ use crate::wire::text::printable;
 use std::{io, io::Write, net::SocketAddr};
 
 /// Lines of an alert that say the most.
-const OF_AN_ALERT: [&str; 2] = ["Seen", "Tell the partner"];
+const OF_AN_ALERT: [&str; 3] = ["Where", "Seen", "It lasted"];
 
 /// What is being proved, before anything is.
 pub(super) fn beginning(out: &mut dyn Write, world: &World) -> io::Result<()> {

@@ -73,7 +73,14 @@ impl Rota {
         let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
         let (basis, began) = (books::basis(&work, &means.config), Instant::now());
         let of = work.clone();
-        let task = self.running.spawn(async move { prove(&means, &drains, &of, wanted).await });
+        let anew_after = work.claims.iter().filter_map(|key| self.looked.get(key)).max().copied();
+        let patience = move |within| Patience {
+            until: Instant::now() + within,
+            stop: CancellationToken::new(),
+            anew_after,
+        };
+        let task =
+            self.running.spawn(async move { prove(&means, &drains, &of, wanted, patience).await });
         self.flights.insert(task.id(), Flight { work, basis, began, lag });
     }
 
@@ -150,6 +157,7 @@ async fn look(
     let patience = Patience {
         until: Instant::now() + LOOK_WITHIN,
         stop: CancellationToken::new(),
+        anew_after: None,
     };
     let claim = crate::model::claim::Claim::OUTBOUND_RECEIVER_OFFERS;
     let targets = std::slice::from_ref(target);
@@ -159,7 +167,13 @@ async fn look(
 }
 
 /// Proves a work, or says when to try again.
-async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted) -> Done {
+async fn prove(
+    means: &Arc<Means>,
+    drains: &Drains,
+    work: &Work,
+    wanted: Wanted,
+    patience: impl Fn(Duration) -> Patience,
+) -> Done {
     let now = means.clock().now();
     match verify::ask_leave(means, work).await {
         Ok(()) => {}
@@ -171,7 +185,7 @@ async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted)
     }
     let canaries = work.canaries_of().and_then(|name| means.config.outbound(name));
     let (Some(connector), Some(listening)) = (canaries, means.canaries()) else {
-        return proved(means, work, LOOK_WITHIN).await;
+        return proved(means, work, &patience(LOOK_WITHIN)).await;
     };
     if wanted == Wanted::ByTime
         && let Some(at) = occupied_until(means, connector, now).await
@@ -179,12 +193,11 @@ async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted)
         return Done::PutOff(at);
     }
     let _turn = drains.turn(&connector.name, listening).await;
-    proved(means, work, MAIL_WITHIN).await
+    proved(means, work, &patience(MAIL_WITHIN)).await
 }
 
-async fn proved(means: &Arc<Means>, work: &Work, within: Duration) -> Done {
-    let patience = Patience { until: Instant::now() + within, stop: CancellationToken::new() };
-    Done::Proved(Box::new(verify::prove_now(means, work, &patience).await))
+async fn proved(means: &Arc<Means>, work: &Work, patience: &Patience) -> Done {
+    Done::Proved(Box::new(verify::prove_now(means, work, patience).await))
 }
 
 /// When probe mail may be sent under a connector; none where it may be now.
