@@ -167,9 +167,11 @@ pub struct ZoneArgs {
 
 /// `run`.
 #[derive(Debug, Args)]
-#[command(after_help = "SIGHUP reads the configuration again; SIGTERM ends in order, a second one at once.\n\
+#[command(
+    after_help = "SIGHUP reads the configuration again; SIGTERM ends in order, a second one at once.\n\
     The log goes to standard error, as JSON where that is no terminal; RUST_LOG=debug says more.\n\n\
-    Exit codes: 0 ended in order, 2 usage or configuration error, 70 a part of the daemon died.")]
+    Exit codes: 0 ended in order, 2 usage or configuration error, 70 a part of the daemon died."
+)]
 pub struct RunArgs {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]

@@ -154,11 +154,8 @@ impl Stage {
 
     /// Asks the daemon, as `mxwarden verify` does, rather than wait for its timetable.
     async fn prove_all_now(&self) -> Result<(), Failure> {
-        let order = Order::Verify {
-            partners: Vec::new(),
-            claims: Vec::new(),
-            within: DECIDED_WITHIN,
-        };
+        let order =
+            Order::Verify { partners: Vec::new(), claims: Vec::new(), within: DECIDED_WITHIN };
         let request = Request { order, format: "json".to_owned(), verbose: false };
         let until = Instant::now() + DECIDED_WITHIN;
         let state_dir = self.place.state_dir();
@@ -216,7 +213,10 @@ impl Stage {
             }
             sleep(TICK).await;
         }
-        told::done(out, &format!("NOT AS IT SHOULD BE: {BROKEN} was not found {state}, or nobody was told."))?;
+        told::done(
+            out,
+            &format!("NOT AS IT SHOULD BE: {BROKEN} was not found {state}, or nobody was told."),
+        )?;
         Ok(())
     }
 

@@ -24,11 +24,8 @@ pub(super) fn run(args: &MuteArgs, out: &mut dyn Write) -> Result<u8, Failure> {
             "--for 2h --why \"moves its servers\"",
         ));
     }
-    let order = Order::Mute {
-        partner: args.partner.clone(),
-        within: args.lasts,
-        why: args.why.clone(),
-    };
+    let order =
+        Order::Mute { partner: args.partner.clone(), within: args.lasts, why: args.why.clone() };
     match ask::ask(&config, &ask::order(order))? {
         Some(reply) => ask::tell(&reply, out),
         None => Err(Failure::usage(

@@ -50,7 +50,10 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let listen = config.http.listen;
     let http = TcpListener::bind(listen).map_err(|error| {
         let error = anyhow::Error::new(error).context(format!("HTTP cannot listen at {listen}"));
-        Failure { error, hint: Some("is another mxwarden running? [http] listen says where".to_owned()) }
+        Failure {
+            error,
+            hint: Some("is another mxwarden running? [http] listen says where".to_owned()),
+        }
     })?;
     let flags = Flags { ehlo: own_name(), deadline: DEADLINE, ..Flags::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -47,7 +47,9 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<u8, Failure>
     let works = works(args, &config)?;
     if let Some(reply) = ask::ask(&config, &request(args))? {
         for flag in outweighed(&args.probing) {
-            tell(&format!("warning: {flag} is not used: the daemon proves by its own configuration"));
+            tell(&format!(
+                "warning: {flag} is not used: the daemon proves by its own configuration"
+            ));
         }
         return ask::tell(&reply, out);
     }

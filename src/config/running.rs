@@ -170,9 +170,9 @@ pub(super) fn http(section: &Section<'_>, files: &Files) -> Http {
         .parsed_by("listen", "write 127.0.0.1:9843 or [::1]:9843", |text| socket(text, None));
     let any = section.flag("probe_any").is_some_and(|flag| flag.value);
     let open = section.flag("allow_open").is_some_and(|flag| flag.value);
-    let paths = section.list_by("open_paths", "a path is written /metrics", |text| {
-        let is_path = text.starts_with('/');
-        is_path.then(|| text.to_owned()).ok_or_else(|| "is no path that begins with /".to_owned())
+    let paths = section.list_by("open_paths", "write /metrics, /healthz or /readyz", |text| {
+        let is_openable = ["/metrics", "/healthz", "/readyz"].contains(&text);
+        is_openable.then(|| text.to_owned()).ok_or_else(|| "is always behind the token".to_owned())
     });
     let http = Http {
         listen: listen.map_or(usual.listen, |address| address.value),

@@ -214,11 +214,7 @@ pub fn in_words(outcomes: &Outcomes) -> String {
 }
 
 /// Sends a sample through one channel of a plan, or all of them; what came of each, in words.
-pub async fn test(
-    plan: &AlertPlan,
-    channel: Option<&str>,
-    now: Timestamp,
-) -> Outcomes {
+pub async fn test(plan: &AlertPlan, channel: Option<&str>, now: Timestamp) -> Outcomes {
     let channels = plan.alerting.channels.iter();
     let mut outcomes = Vec::new();
     for one in channels.filter(|one| channel.is_none_or(|name| name == one.name)) {

@@ -196,10 +196,7 @@ impl Books {
                 partner: partner.clone(),
                 at,
                 basis: basis.to_owned(),
-                report: ClaimReport {
-                    claim: *claim,
-                    ..proved.report.clone()
-                },
+                report: ClaimReport { claim: *claim, ..proved.report.clone() },
             };
             let next = change::next(&entry.standing, &look, &self.rules(at, entry.times));
             let jitter = schedule::jitter_of(partner, *claim);
@@ -370,11 +367,8 @@ pub fn basis(work: &Work, config: &Config) -> String {
             canary.domains.iter().any(|domain| canaries.values().any(|one| one == domain))
         };
         terms.extend(config.canaries.iter().filter(ours).map(|canary| format!("{canary:?}")));
-        let import = configured::import_of(
-            &config.imported.records,
-            Direction::Outbound,
-            &connector.name,
-        );
+        let import =
+            configured::import_of(&config.imported.records, Direction::Outbound, &connector.name);
         terms += &format!("{import:?}");
     }
     if let Proof::Configured(said) = &work.proof {

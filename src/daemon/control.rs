@@ -6,8 +6,9 @@
 //! Invariant: a request is bounded in octets and time, and whoever asks many at once waits.
 
 use super::{
-    alerts::{self, Alerts},
+    alerts,
     rota::{self, Ask},
+    run::Speaker,
 };
 use crate::model::{
     order::Order,
@@ -104,8 +105,8 @@ pub enum ControlError {
 pub struct Desk {
     /// The loop.
     pub asks: mpsc::Sender<Ask>,
-    /// The alerts, where there are channels.
-    pub alerts: Option<Alerts>,
+    /// The alerts.
+    pub speaker: Speaker,
     /// How reports are told.
     pub teller: Arc<dyn Teller>,
     /// The clock.
@@ -221,7 +222,7 @@ impl Desk {
     }
 
     async fn test(&self, channel: Option<&str>) -> Reply {
-        let Some(alerts) = &self.alerts else {
+        let Some(alerts) = self.speaker.alerts() else {
             return refused("no channel is configured; write [[alert.channel]]");
         };
         let told = alerts.test(channel).await;
@@ -230,7 +231,7 @@ impl Desk {
     }
 
     async fn mute(&self, partner: &str, within: Duration, why: &str) -> Reply {
-        let Some(alerts) = &self.alerts else {
+        let Some(alerts) = self.speaker.alerts() else {
             return refused("no channel is configured; there is nothing to mute");
         };
         let now = self.clock.now();

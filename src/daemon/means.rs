@@ -42,7 +42,7 @@ use crate::record::{
 use crate::wire::{name::Host, token::TokenKey};
 use std::{
     collections::BTreeMap,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -132,6 +132,7 @@ pub struct Means {
     pub warn_days: u32,
     resolver: Resolver,
     prober: Prober,
+    offers: OffersPlan,
     clock: Clock,
     meter: Meter,
     canaries: Option<Arc<Canaries>>,
@@ -193,6 +194,7 @@ impl Means {
         Ok(Self {
             observer,
             strangers,
+            offers,
             roots: Arc::new(roots_of(&config, &flags.ca_files)?),
             replies: Arc::new(ReplyTable::with(&explained)),
             quorum: flags.quorum.unwrap_or(config.rounds.quorum),
@@ -313,6 +315,12 @@ impl Means {
         if let Some(canaries) = self.canaries.take().and_then(Arc::into_inner) {
             canaries.stop().await;
         }
+    }
+
+    /// An observer for one look from this local address.
+    pub(super) fn observer_from(&self, source: IpAddr) -> Arc<Observer> {
+        let prober = self.prober.bound_to(Some(source));
+        Arc::new(Observer::new(self.resolver.clone(), prober, self.offers))
     }
 
     /// What rounds under this connector need; none where nothing is submitted under it.

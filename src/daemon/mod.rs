@@ -8,6 +8,7 @@ pub mod canaries;
 pub mod control;
 pub mod doctor;
 pub mod drains;
+mod elsewhere;
 pub mod late;
 pub mod ledger;
 pub mod look;

@@ -2,9 +2,9 @@
 //!
 //! Invariant: what happened is handed on once and in order; standings, which replace each other, at most once a second.
 
-use super::{alerts::Alerts, books::Outbox, meter::Meter, store::Store};
+use super::{books::Outbox, meter::Meter, run::Speaker, store::Store};
 use crate::config::Config;
-use crate::model::{claim::Claim, signal::Signal, standing::Standing};
+use crate::model::{claim::Claim, event::Event, signal::Signal, standing::Standing};
 use crate::tell::{
     metrics::{Metrics, Pace, Shown},
     web::{Configured, Readiness, Snapshot},
@@ -15,6 +15,9 @@ use tokio::{sync::watch, time::Instant};
 /// From one snapshot to the next.
 const SNAPSHOTS: Duration = Duration::from_secs(1);
 
+/// Events that wait while the alerts are begun anew.
+const UNTOLD: usize = 1000;
+
 /// Where it all goes.
 #[derive(Debug)]
 pub struct Outlets {
@@ -22,7 +25,9 @@ pub struct Outlets {
     metrics: Arc<Metrics>,
     meter: Meter,
     snapshot: watch::Sender<Arc<Snapshot>>,
-    alerts: Option<Alerts>,
+    speaker: Speaker,
+    /// What happened while nobody could speak.
+    untold: Vec<Event>,
     shown: Scenery,
     is_stale: bool,
     shown_at: Option<Instant>,
@@ -41,13 +46,14 @@ struct Scenery {
 
 impl Outlets {
     /// Everything that takes what happens.
-    pub fn new(store: Store, metrics: Arc<Metrics>, meter: Meter, alerts: Option<Alerts>) -> Self {
+    pub fn new(store: Store, metrics: Arc<Metrics>, meter: Meter, speaker: Speaker) -> Self {
         Self {
             store,
             metrics,
             meter,
             snapshot: watch::Sender::new(Arc::default()),
-            alerts,
+            speaker,
+            untold: Vec::new(),
             shown: Scenery::default(),
             is_stale: true,
             shown_at: None,
@@ -84,7 +90,8 @@ impl Outlets {
 
     /// Another configuration.
     pub fn adopt(&mut self, config: &Config) {
-        let claims: Vec<Claim> = config.partners.iter().flat_map(|one| config.claims_of(one)).collect();
+        let claims: Vec<Claim> =
+            config.partners.iter().flat_map(|one| config.claims_of(one)).collect();
         let pace = |claim: Claim| {
             let times = config.claims.of(claim);
             Pace { claim, interval: times.interval, max_age: times.max_age }
@@ -112,8 +119,15 @@ impl Outlets {
         if (self.is_stale && is_time) || has_news {
             let standings = standings();
             self.show(&standings);
-            if let Some(alerts) = &self.alerts {
-                alerts.on(Arc::new(standings), outbox.events);
+            self.untold.extend(outbox.events);
+            match self.speaker.alerts() {
+                Some(alerts) => {
+                    alerts.on(Arc::new(standings), std::mem::take(&mut self.untold));
+                }
+                // Without a channel nobody ever will; with one it is being begun anew.
+                None => {
+                    self.untold.drain(..self.untold.len().saturating_sub(UNTOLD)).for_each(drop)
+                }
             }
         }
     }

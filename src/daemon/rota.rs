@@ -219,7 +219,8 @@ impl Rota {
         let wall = self.means.clock().now();
         let due = self.works.iter().filter(|work| !self.is_running(work));
         let due = due.filter_map(|work| self.books.due(work)).min().filter(|_| room);
-        let due = due.map(|at| now + Duration::try_from(at.duration_since(wall)).unwrap_or_default());
+        let due =
+            due.map(|at| now + Duration::try_from(at.duration_since(wall)).unwrap_or_default());
         let wakes = [due, self.suspects.wake(), self.askers.wake(), self.outlets.wake()];
         // A millisecond at least: clocks are read to the millisecond, and nobody spins.
         wakes.into_iter().flatten().min().unwrap_or(rest).max(now + Duration::from_millis(1))
@@ -236,10 +237,7 @@ impl Rota {
         self.works = works_of(config, &partners, &self.only);
         let is_claimed = |key: &books::Key| self.works.iter().any(|work| work.claims.contains(key));
         self.looked.retain(|key, _| is_claimed(key));
-        let terms = Terms {
-            works: &self.works,
-            config,
-        };
+        let terms = Terms { works: &self.works, config };
         let detail = self.books.adopt(terms);
         self.outlets.adopt(config);
         detail
@@ -264,7 +262,8 @@ impl Rota {
         if self.means.canaries().is_none() {
             return;
         }
-        let (means, out, since) = (Arc::clone(&self.means), self.late.0.clone(), self.judged_until());
+        let (means, out, since) =
+            (Arc::clone(&self.means), self.late.0.clone(), self.judged_until());
         let late = tokio::spawn(async move { late::watch(&means, &since, &out).await });
         let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
         let draining = tokio::spawn(async move { drains.run(&means).await });
@@ -327,8 +326,7 @@ impl Rota {
             let at = self.means.clock().now().as_millisecond();
             self.outlets.measure(&Signal::RoundEnded {
                 took: began.elapsed(),
-                at: Duration::from_millis(u64::try_from(at).unwrap_or_default())
-                    .as_secs_f64(),
+                at: Duration::from_millis(u64::try_from(at).unwrap_or_default()).as_secs_f64(),
             });
         }
     }
@@ -350,6 +348,7 @@ impl Rota {
         if self.is_suspicious(&work, &proved.report) {
             self.suspects.hold(work, basis, proved, at);
             self.ask_the_witnesses();
+            self.ask_the_others();
         } else {
             self.seen_again(&work);
             self.enter(&work, &basis, &proved, at);
@@ -381,7 +380,10 @@ impl Rota {
         let clock = self.means.clock();
         let off = clock.set(wall());
         if off.abs() > JUMP {
-            tracing::warn!(seconds = off.as_secs(), "the clock jumped; what is due was planned anew");
+            tracing::warn!(
+                seconds = off.as_secs(),
+                "the clock jumped; what is due was planned anew"
+            );
             self.books.replan(off);
             self.unsure_until = Some(Instant::now() + UNSURE_FOR);
         }

@@ -9,9 +9,11 @@
 
 mod reload;
 mod served;
+mod speaker;
+
+pub use speaker::Speaker;
 
 use super::{
-    alerts::{AlertPlan, Alerts, Keep},
     books::Books,
     control::{self, ControlError, Desk, Teller},
     ledger::LedgerError,
@@ -31,18 +33,13 @@ use crate::tell::{
 };
 use reload::{Reloads, Template};
 use served::Pages;
-use std::{
-    net::TcpListener,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
     time::{Instant, interval, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// What an endpoint showed is held for so long: for the partners that share it, and no longer.
 const HELD: Duration = Duration::from_secs(30);
@@ -155,11 +152,9 @@ struct Daemon {
     pages: Pages,
     reloads: JoinHandle<()>,
     pulse: watch::Receiver<Instant>,
-    alerts: TaskTracker,
+    speaker: Speaker,
     /// Ends the loop.
     stop_rota: CancellationToken,
-    /// Ends the alerts.
-    stop_alerts: CancellationToken,
     /// Ends everything that serves.
     stop_serving: CancellationToken,
     stop: CancellationToken,
@@ -173,8 +168,18 @@ impl Daemon {
         meter: Meter,
         life: Life,
     ) -> Result<Self, RunError> {
-        let RunPlan { config, config_file, flags, only, http, canaries, build: _, teller, clock, wall } =
-            plan;
+        let RunPlan {
+            config,
+            config_file,
+            flags,
+            only,
+            http,
+            canaries,
+            build: _,
+            teller,
+            clock,
+            wall,
+        } = plan;
         take_over_histories(&store, &config).await?;
         let flags = Flags {
             clock: Some(clock.clone()),
@@ -188,11 +193,11 @@ impl Daemon {
             means.start_canaries_with(reload::copies(&canaries)).await?;
         }
         let means = Arc::new(means);
-        let (stop_rota, stop_alerts) = (CancellationToken::new(), CancellationToken::new());
-        let stop_serving = CancellationToken::new();
-        let tracker = TaskTracker::new();
-        let alerts = start_alerts(&means, &store, &meter, &stop_alerts, &tracker).await?;
-        let outlets = Outlets::new(store.clone(), Arc::clone(&metrics), meter.clone(), alerts.clone());
+        let (stop_rota, stop_serving) = (CancellationToken::new(), CancellationToken::new());
+        let speaker = Speaker::new(store.clone(), meter.clone());
+        speaker.begin(&means, GRACE).await?;
+        let outlets =
+            Outlets::new(store.clone(), Arc::clone(&metrics), meter.clone(), speaker.clone());
         let (standings, due) =
             store.read(|reader| Ok((reader.standings()?, reader.due()?))).await?;
         let books = Books::open(clock.clone(), standings, due);
@@ -203,7 +208,7 @@ impl Daemon {
         let shared = Arc::new(Shared { metrics, snapshot: snapshots, orders: web });
         let pages = Pages::open(http, shared, &config, &stop_serving)?;
         let socket = control::listen(&config.state_dir)?;
-        let desk = Desk { asks, alerts, teller, clock };
+        let desk = Desk { asks, speaker: speaker.clone(), teller, clock };
         tokio::spawn(control::serve(socket, desk, stop_serving.clone()));
         let (new_means, reloaded) = mpsc::channel(1);
         let (current, means) = watch::channel(means);
@@ -211,7 +216,9 @@ impl Daemon {
             Inlets { asks: asked, web: wanted, reloads: reloaded, stop: stop_rota.clone() };
         let template =
             Template { file: config_file, flags, store: store.clone(), meter, sockets: canaries };
-        let reloads = Reloads { template, current, out: new_means, pages: pages.clone() };
+        let (pages_of, speaking) = (pages.clone(), speaker.clone());
+        let reloads =
+            Reloads { template, current, out: new_means, pages: pages_of, speaker: speaking };
         let rota = tokio::spawn(rota.run(inlets));
         Ok(Self {
             reloads: tokio::spawn(reloads.run(life.reload)),
@@ -221,9 +228,8 @@ impl Daemon {
             rota,
             pages,
             pulse,
-            alerts: tracker,
+            speaker,
             stop_rota,
-            stop_alerts,
             stop_serving,
             stop: life.stop,
         })
@@ -238,8 +244,7 @@ impl Daemon {
             let mut ticks = interval(PRUNING);
             loop {
                 ticks.tick().await;
-                let pruned =
-                    store.prune(clock.now(), record.keep, record.keep_violations).await;
+                let pruned = store.prune(clock.now(), record.keep, record.keep_violations).await;
                 match pruned {
                     Ok(0) => {}
                     Ok(rows) => tracing::info!(rows, "what was too old was forgotten"),
@@ -287,11 +292,7 @@ impl Daemon {
         {
             tracing::warn!("sessions with canaries did not end in time");
         }
-        self.stop_alerts.cancel();
-        self.alerts.close();
-        if timeout(GRACE, self.alerts.wait()).await.is_err() {
-            tracing::warn!("a notification under way was broken off; it will be told again");
-        }
+        self.speaker.end(GRACE).await;
         if let Err(unwritten) = self.store.flush(GRACE).await {
             tracing::error!(%unwritten, "not everything is recorded");
         }
@@ -309,30 +310,4 @@ async fn take_over_histories(store: &Store, config: &Config) -> Result<(), Ledge
         store.with(move |record| record.rename_partner(&formerly, &name)).await?;
     }
     Ok(())
-}
-
-/// The alerts, where there is a channel.
-async fn start_alerts(
-    means: &Arc<Means>,
-    store: &Store,
-    meter: &Meter,
-    stop: &CancellationToken,
-    tracker: &TaskTracker,
-) -> Result<Option<Alerts>, LedgerError> {
-    let config = &means.config;
-    if config.alerting.channels.is_empty() {
-        return Ok(None);
-    }
-    let plan = AlertPlan::of(config, Arc::clone(&means.roots));
-    let now = means.clock().now();
-    let memory = store.read(move |reader| reader.alert_memory(now)).await?;
-    let (kept, runtime) = (store.clone(), tokio::runtime::Handle::current());
-    let keep: Keep = Arc::new(move |changes| {
-        let changes = changes.to_vec();
-        let written = kept.with(move |record| record.keep_alerts(&changes));
-        runtime.block_on(written).map_err(|error| error.to_string())
-    });
-    let meter = meter.clone();
-    let signals = move |signal| meter.measure(&signal);
-    Ok(Some(Alerts::start(plan, memory, keep, means.clock(), signals, stop.clone(), tracker)))
 }

@@ -39,7 +39,7 @@ const REQUESTS: usize = 64;
 /// Connections that are kept open for the next reader.
 const IDLE_READERS: usize = 4;
 
-/// Hears what is measured.
+/// Hears what is measured; must not block.
 type Signals = Arc<dyn Fn(Signal) + Send + Sync>;
 
 /// The record of a running daemon. Clones are handles of the same.

@@ -3,6 +3,7 @@
 //! Invariant: each claim of each work is told once, whatever became of the work.
 
 use super::{
+    elsewhere,
     ledger::LedgerError,
     look::Standard,
     matrix::{Enforce, Proof, Said, Work},
@@ -129,7 +130,9 @@ pub async fn prove_now(means: &Arc<Means>, work: &Work, patience: &Patience) -> 
                 quorum: means.quorum,
                 warn_days: means.warn_days,
             };
-            round::offers::round(&means.observer, claim, &standard, targets, patience).await
+            let observer = &means.observer;
+            let proved = round::offers::round(observer, claim, &standard, targets, patience).await;
+            elsewhere::confirmed(means, &standard, targets, patience, proved).await
         }
         Proof::SenderEnforces { connector, proved_on, .. } => {
             let connector = means.config.outbound(connector);

@@ -7,9 +7,10 @@
 //!    when only time or our own outage lay between. There is nothing that they change.
 //! 4. A forbidden delivery counts at once, and so does a violation met at one address in two of its last ten
 //!    looks, whatever lay between (`held`, by `memory`). What was read from a file needs no second reading.
-//! 5. Any other look that differs waits until `confirm` looks in a row agree. Until then the claim is unknown,
+//! 5. What one look doubts because it may be a moment's failure is proved by another, ten minutes later (`transient`).
+//! 6. Any other look that differs waits until `confirm` looks in a row agree. Until then the claim is unknown,
 //!    `unconfirmed`; after five looks without agreement `witnesses-disagree`.
-//! 6. What a look that counts shows is held against the best that was ever shown (`super::posture`).
+//! 7. What a look that counts shows is held against the best that was ever shown (`super::posture`).
 //!
 //! Invariant: compliant needs a look that proved it, no older than `max_age`, and never rests on memory.
 //! Invariant: while a change is unconfirmed the state is unknown: neither the old one nor the new one.
@@ -18,6 +19,7 @@
 mod held;
 mod memory;
 mod seen;
+mod transient;
 
 pub(super) use self::memory::{face, place};
 use self::{held::Held, seen::Seen};
@@ -116,6 +118,8 @@ pub fn next(before: &Standing, look: &Look, rules: &Rules) -> Next {
     if seen.is_blind() {
         return blind(before, look, seen);
     }
+    let look = &transient::settled(&before.memory, look);
+    let seen = Seen::of(look, rules);
     let memory = memory::remember(&before.memory, look);
     let held = held::held(before, &memory, look, rules);
     let turn = Turn { before, look, seen: &seen, memory: &memory, held: held.as_ref(), rules };

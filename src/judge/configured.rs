@@ -10,6 +10,7 @@
 
 mod changes;
 mod contradiction;
+mod demand;
 mod inbound;
 mod names;
 mod outbound;
@@ -104,6 +105,11 @@ pub fn judge(imports: &[Imported], agreement: &Agreement<'_>, standard: &Standar
     }
     if agreement.direction == Direction::Outbound {
         outbound::look_around(import, agreement, &mut seen);
+        if import.platform == Platform::ExchangeOnline && import.rules.is_none() {
+            seen.rules.push(
+                "mail flow rules, which may go before connectors, were not imported".to_owned(),
+            );
+        }
     }
     seen.dedup();
     conclude(import, seen, standard)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::wire::mailbox::Mailbox;
 use jiff::{SignedDuration, Timestamp};
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 /// `[alert]`, its channels, and `[[mute]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -137,12 +137,22 @@ pub struct HttpTarget {
 }
 
 /// An address, or the file it stands in: whoever knows the address of a webhook can write to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum UrlSource {
     /// The file.
     File(PathBuf),
     /// The address itself.
     Plain(String),
+}
+
+impl fmt::Debug for UrlSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            // It may end up in a log.
+            Self::Plain(_) => f.write_str("Plain(…)"),
+        }
+    }
 }
 
 /// Whether HTTP may go without TLS.

@@ -99,7 +99,7 @@ impl Prober {
     }
 
     /// The same, with sessions that go out from this local address.
-    pub(super) fn bound_to(&self, source: Option<IpAddr>) -> Self {
+    pub fn bound_to(&self, source: Option<IpAddr>) -> Self {
         Self { source, ..self.clone() }
     }
 

@@ -241,7 +241,9 @@ impl Submitter {
         let mut answered = Answered::default();
         let token = match &self.login {
             Some(Login::Tokens(source)) => match timeout_at(until, source.token()).await {
-                Ok(token) => Some(token.map_err(|error| format!("authentication not tried: {error}"))?),
+                Ok(token) => {
+                    Some(token.map_err(|error| format!("authentication not tried: {error}"))?)
+                }
                 Err(_) => return Err("authentication not tried: no token came in time".to_owned()),
             },
             Some(Login::Password(password)) => Some(password.clone()),

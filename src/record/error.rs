@@ -126,6 +126,20 @@ pub enum RecordError {
         /// Why not.
         source: io::Error,
     },
+    /// The disk, or what we may do on it.
+    #[error(
+        "{doing} {} failed; see to its file system, and that the directory belongs to the user mxwarden runs as: \
+         nothing is written until then",
+        path.display()
+    )]
+    Unusable {
+        /// What was being done.
+        doing: Doing,
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// A value cannot be turned into JSON or back.
     #[error("{what} in {} cannot be read; it was not written by mxwarden", path.display())]
     Value {
@@ -150,7 +164,8 @@ impl RecordError {
             | Self::Missing(_)
             | Self::Newer { .. }
             | Self::Older { .. }
-            | Self::Thread { .. } => true,
+            | Self::Thread { .. }
+            | Self::Unusable { .. } => true,
             Self::Altered { .. } | Self::NoSuchProbe(_) | Self::Value { .. } => false,
             Self::Sqlite { source, .. } => {
                 source.sqlite_error_code() != Some(ErrorCode::ConstraintViolation)
@@ -166,6 +181,12 @@ impl RecordError {
                 Self::Corrupt { path, source }
             }
             Some(ErrorCode::DiskFull) => Self::Full { path, source },
+            Some(
+                ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure,
+            ) => Self::Unusable { doing, path, source },
             _ => Self::Sqlite { doing, path, source },
         }
     }

@@ -1,6 +1,6 @@
 //! What the record tells of claims: how they stand, what happened, what was seen, when they are due.
 
-use super::{Due, Reader, commit::number_of, error::RecordError};
+use super::{Due, Reader, error::RecordError, subject::number_of};
 use crate::model::{claim::Claim, event::Event, standing::Standing, state::State};
 use jiff::Timestamp;
 use rusqlite::{Row, ToSql};

@@ -12,8 +12,8 @@
 //! Invariant: evidence is appended, never rewritten; only what became of a probe is added to it.
 
 mod agreed;
-mod commit;
 mod alerts;
+mod commit;
 mod error;
 mod evidence;
 mod fingerprint;
@@ -26,6 +26,7 @@ mod rename;
 pub(crate) mod samples;
 mod schema;
 mod sessions;
+mod subject;
 pub mod token_key;
 
 pub use commit::{Commit, Due, Prepared, Seen};

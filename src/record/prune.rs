@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a violation rests on lives as long as the violation is told; nothing that is named is taken.
 
-use super::{Record, commit::number_of, error::RecordError, evidence::release};
+use super::{Record, error::RecordError, evidence::release, subject::number_of};
 use crate::model::{canary::Personality, state::State};
 use crate::record::Settled;
 use jiff::Timestamp;

@@ -241,6 +241,20 @@ fn a_full_disk_is_said_and_loses_nothing() {
 }
 
 #[test]
+fn a_disk_that_cannot_be_written_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let record = Record::open(dir.path()).unwrap();
+    // As on a file system that was remounted read-only.
+    record.reader.connection.pragma_update(None, "query_only", true).unwrap();
+    let error = record.add_probe(&probe(ID, Personality::Good)).unwrap_err();
+    let told = error.to_string();
+    assert!(error.is_store_away() && told.contains("see to its file system"), "{told}");
+    assert!(
+        record.commit(&Commit::default()).is_ok() && record.read().probe(ID).unwrap().is_none()
+    );
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

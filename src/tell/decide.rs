@@ -4,7 +4,7 @@
 //! 2. Who wants to speak and is muted, flaps or was told already is silent, by that name.
 //! 3. What is left waits for its kind: the first news for `group_wait`, the next partner with the same cause for
 //!    `group_interval`.
-//! 4. [`group`] puts together what is said in one message.
+//! 4. [`group()`] puts together what is said in one message.
 //!
 //! Invariant: no clock and no I/O; the same scene gives the same decisions.
 //! Invariant: only a compliant claim recovers; where a violated one becomes unknown the incident stays open.

@@ -44,7 +44,7 @@ fn every_mistake_is_told() {
     invalid-unknown-keys.toml:18: round: unknown key
     hint: did you mean `rounds`?
     invalid-unknown-keys.toml:21: alrt: unknown key
-    hint: `mxwarden config example` prints every key there is
+    hint: did you mean `alert`?
     ");
 }
 

@@ -150,7 +150,8 @@ impl Lab {
 
     fn events(&self) -> Vec<Event> {
         let query = EventQuery::default();
-        let mut events = self.reader().map(|reader| reader.events(&query).unwrap()).unwrap_or_default();
+        let mut events =
+            self.reader().map(|reader| reader.events(&query).unwrap()).unwrap_or_default();
         events.sort_by(|one, other| one.id.cmp(&other.id));
         events
     }
@@ -162,7 +163,10 @@ impl Lab {
             _ => None,
         };
         let events = self.events().into_iter();
-        events.filter(|event| event.partner.as_deref() == Some(partner)).filter_map(changed).collect()
+        events
+            .filter(|event| event.partner.as_deref() == Some(partner))
+            .filter_map(changed)
+            .collect()
     }
 
     fn standing(&self, partner: &str, claim: Claim) -> Option<Standing> {
@@ -192,9 +196,8 @@ impl Lab {
 
     async fn until_state(&self, partner: &str, state: State, within: Duration) -> Duration {
         self.until(&format!("{partner} {state}"), within, |lab| {
-            lab.offers(partner).is_some_and(|standing| {
-                standing.state == state && standing.looked_at.is_some()
-            })
+            lab.offers(partner)
+                .is_some_and(|standing| standing.state == state && standing.looked_at.is_some())
         })
         .await
     }

@@ -15,9 +15,6 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Commands of the contract that pages and units name, and that this version does not have yet. Who adds one strikes it out.
-const NOT_YET: &[&str] = &["run"];
-
 /// Programs that commands begin with, and that are not run here. Each is held in its own place: `tests/real/deploy`, CI.
 const OTHERS: &[&str] = &[
     "cargo",
@@ -180,23 +177,11 @@ fn all_asked() -> Vec<(String, Vec<String>)> {
 #[test]
 fn every_command_is_one_the_program_knows() {
     for (place, asked) in all_asked() {
-        if asked.get(1).is_some_and(|name| NOT_YET.contains(&name.as_str())) {
-            continue;
-        }
         if let Err(error) = Cli::try_parse_from(&asked) {
             let is_answer =
                 matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             assert!(is_answer, "{place}: `{}`: {error}", asked.join(" "));
         }
-    }
-}
-
-#[test]
-fn what_is_not_there_yet_is_not_there() {
-    let there: BTreeSet<String> =
-        Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    for name in NOT_YET {
-        assert!(!there.contains(*name), "`{name}` is there now: strike it out of NOT_YET");
     }
 }
 
@@ -219,9 +204,7 @@ fn what_is_shipped_starts_what_there_is() {
         [program(), list(&format!("[{in_compose}"))].concat(),
     ] {
         assert_eq!(started.join(" "), "mxwarden run --config /etc/mxwarden/mxwarden.toml");
-        if !NOT_YET.contains(&"run") {
-            Cli::try_parse_from(&started).unwrap();
-        }
+        Cli::try_parse_from(&started).unwrap();
     }
 }
 
@@ -255,7 +238,7 @@ fn offline(asked: &[String]) -> Option<Vec<String>> {
                 ConfigCommand::Example => given(&["config", "example"]),
             },
             // `mxwarden explain ID` is not about an id of that name.
-            Asked::Explain(args) if args.id.as_deref() == Some("ID") => None,
+            Asked::Explain(args) if args.id == ["ID"] => None,
             Asked::Explain(_) => Some(asked.get(1..)?.to_vec()),
             Asked::Manpages(_) => given(&["manpages", "pages"]),
             _ => None,
@@ -266,8 +249,6 @@ fn offline(asked: &[String]) -> Option<Vec<String>> {
 #[test]
 fn what_can_be_run_offline_is_run() {
     let asked = all_asked().into_iter().map(|(_, asked)| asked);
-    let asked =
-        asked.filter(|asked| !asked.get(1).is_some_and(|name| NOT_YET.contains(&name.as_str())));
     let mut runs: BTreeSet<Vec<String>> = asked.filter_map(|asked| offline(&asked)).collect();
     for name in Cli::command().get_subcommands().map(|command| command.get_name().to_owned()) {
         runs.insert(vec![name, "--help".to_owned()]);

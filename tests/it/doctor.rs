@@ -229,7 +229,7 @@ async fn a_health_check_knows_well_and_ill_alone() {
         insta::assert_snapshot!(out, @"
         ok: all is well
 
-        ✓ ok       config        valid, with 1 warning
+        ✓ ok       config        valid
         ✓ ok       store         STATE: can be written
         ");
     });

@@ -146,7 +146,7 @@ fn run_and_kill(mut writer: Command, dir: &Path, drawn: u64) -> Option<u64> {
     };
     let mut wanted = drawn % (NUMBERS + 1);
     while wanted > 0 {
-        let line = lines.next().expect("the writer ended by itself").unwrap();
+        let line = lines.next().unwrap().unwrap();
         wanted -= u64::from(note(&line));
     }
     // Somewhere in what it does next.
@@ -165,7 +165,9 @@ fn run_and_kill(mut writer: Command, dir: &Path, drawn: u64) -> Option<u64> {
 }
 
 fn check(dir: &Path, acknowledged: Option<u64>, when: &str) {
-    let record = Record::open(dir).unwrap_or_else(|error| panic!("{when}: {error}"));
+    let opened = Record::open(dir);
+    assert!(opened.is_ok(), "{when}: {opened:?}");
+    let record = opened.unwrap();
     let connection = rusqlite::Connection::open(dir.join("mxwarden.sqlite")).unwrap();
     let sound: String =
         connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();

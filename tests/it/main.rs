@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod alerts;
 mod canary;
 mod cli;
 mod config;
@@ -13,11 +14,11 @@ mod docs;
 mod doctor;
 mod enforces;
 mod fuzz;
-mod import;
-mod peers;
-mod shown;
 mod history;
+mod import;
 mod kills;
+mod peers;
 mod record;
+mod shown;
 mod submit;
 mod world;

@@ -19,10 +19,12 @@
 
 mod alerts;
 mod check;
+mod daemon;
 mod deploy;
 mod disk;
 mod dns;
 mod exim;
+mod import;
 mod lab;
 mod legacy;
 mod legacy_server;

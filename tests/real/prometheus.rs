@@ -132,7 +132,7 @@ fn serve_metrics(
 }
 
 /// A Prometheus that ends with its test.
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     address: SocketAddr,
     log: PathBuf,
@@ -148,18 +148,26 @@ impl Drop for Prometheus {
 
 impl Prometheus {
     fn start(scratch: &Path, target: SocketAddr) -> Self {
+        let job = format!(
+            "scheme: https\n\
+             \x20 authorization: {{ credentials_file: {folder}/token }}\n\
+             \x20 tls_config: {{ ca_file: {folder}/ca.pem, server_name: mxwarden.test }}\n\
+             \x20 static_configs: [{{ targets: ['{target}'] }}]",
+            folder = scratch.display(),
+        );
+        Self::start_with(scratch, &job)
+    }
+
+    /// One with our rules and this job.
+    pub(crate) fn start_with(scratch: &Path, job: &str) -> Self {
         let rules = shipped("prometheus/rules.yml");
         let config = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\
              rule_files: [{rules}]\n\
              scrape_configs:\n\
              - job_name: mxwarden\n\
-             \x20 scheme: https\n\
-             \x20 authorization: {{ credentials_file: {folder}/token }}\n\
-             \x20 tls_config: {{ ca_file: {folder}/ca.pem, server_name: mxwarden.test }}\n\
-             \x20 static_configs: [{{ targets: ['{target}'] }}]\n",
+             \x20 {job}\n",
             rules = rules.display(),
-            folder = scratch.display(),
         );
         let file = scratch.join("prometheus.yml");
         fs::write(&file, config).unwrap();
@@ -200,7 +208,7 @@ impl Prometheus {
 
     /// The values of a query, once there are some.
     #[track_caller]
-    fn values(&self, expression: &str) -> Vec<String> {
+    pub(crate) fn values(&self, expression: &str) -> Vec<String> {
         // A minute: on a busy machine Prometheus takes seconds to begin.
         for _ in 0..300 {
             let answer = self.query(expression).unwrap_or_default();

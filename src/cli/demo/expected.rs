@@ -174,8 +174,7 @@ pub(super) fn amiss(standings: &[Standing]) -> Vec<String> {
     for partner in &PARTNERS {
         for (claim, because) in partner.claims() {
             expected += 1;
-            let of_claim =
-                |one: &&Standing| one.partner == partner.domain && one.claim == claim;
+            let of_claim = |one: &&Standing| one.partner == partner.domain && one.claim == claim;
             let Some(standing) = standings.iter().find(of_claim) else {
                 amiss.push(format!("{} {claim}: nothing is said of it", partner.domain));
                 continue;
@@ -191,7 +190,10 @@ pub(super) fn amiss(standings: &[Standing]) -> Vec<String> {
         }
     }
     if standings.len() > expected {
-        amiss.push(format!("{} claims are made that are not known here", standings.len() - expected));
+        amiss.push(format!(
+            "{} claims are made that are not known here",
+            standings.len() - expected
+        ));
     }
     amiss
 }

@@ -59,13 +59,7 @@ struct Line {
     is_as_made: bool,
 }
 
-fn told(
-    out: &mut dyn Write,
-    who: &str,
-    story: &str,
-    line: Line,
-    style: Style,
-) -> io::Result<()> {
+fn told(out: &mut dyn Write, who: &str, story: &str, line: Line, style: Style) -> io::Result<()> {
     let Line { state, said, is_as_made } = line;
     let verdict = if is_as_made { "as it should be" } else { "NOT AS IT SHOULD BE" };
     let (mark, said) = (render::marked(style, state), printable(said.as_bytes()));
@@ -90,9 +84,7 @@ fn of_partner(partner: &Partner, standings: &[Standing]) -> Line {
         Some(standing) if standing.state == State::Compliant && count > 1 => {
             (State::Compliant, format!("all {count} claims are proved, both ways"))
         }
-        Some(standing) => {
-            (standing.state, format!("{}: {}", standing.claim, standing.summary))
-        }
+        Some(standing) => (standing.state, format!("{}: {}", standing.claim, standing.summary)),
     };
     Line { state, said, is_as_made: is_right }
 }
@@ -107,11 +99,9 @@ fn of_rule(sending: Sending, standings: &[Standing]) -> Line {
     let is_right = !all.is_empty() && all.iter().all(|one| is_as_made(one, sending.sender));
     let worst = all.into_iter().max_by_key(|one| one.state);
     match worst {
-        None => Line {
-            state: State::Unknown,
-            said: "nothing is known".to_owned(),
-            is_as_made: false,
-        },
+        None => {
+            Line { state: State::Unknown, said: "nothing is known".to_owned(), is_as_made: false }
+        }
         Some(worst) => Line {
             state: worst.state,
             said: format!("{}: {}", worst.claim, worst.summary),

@@ -150,7 +150,8 @@ fn script(ca: &Ca, host: &str) -> Result<Script, LabError> {
 /// One canary of every kind that this version can test with, under each rule.
 fn canaries(port: u16) -> impl Iterator<Item = CanaryPlace> {
     let kinds = Personality::ALL.into_iter().filter(|kind| *kind != Personality::DaneMismatch);
-    let all = SENDING.into_iter().flat_map(move |under| kinds.clone().map(move |kind| (under, kind)));
+    let all =
+        SENDING.into_iter().flat_map(move |under| kinds.clone().map(move |kind| (under, kind)));
     (101u8..).zip(all).map(move |(at, (under, personality))| {
         let domain = format!("{personality}.{}", under.canaries);
         CanaryPlace {

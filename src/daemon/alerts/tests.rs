@@ -37,7 +37,7 @@ impl Collector {
         let server = it.clone();
         tokio::spawn(async move {
             while let Ok((peer, _)) = listener.accept().await {
-                let server = server.clone();
+                let (server, clock) = (server.clone(), clock.clone());
                 tokio::spawn(async move { server.serve(peer, clock).await });
             }
         });
@@ -98,8 +98,8 @@ impl Loop {
     fn start(folder: &Path, clock: Clock, world: World, channels: &[(&str, &Collector)]) -> Self {
         let record = Arc::new(Mutex::new(Record::open(folder).unwrap()));
         let memory = record.lock().unwrap().read().alert_memory(clock.now()).unwrap();
-        let mut alerting = Alerting::default();
-        alerting.channels = channels.iter().map(|(name, it)| webhook(name, &it.url)).collect();
+        let channels = channels.iter().map(|(name, it)| webhook(name, &it.url)).collect();
+        let alerting = Alerting { channels, ..Alerting::default() };
         let plan = AlertPlan {
             alerting,
             organisation: "Contoso".to_owned(),
@@ -117,7 +117,7 @@ impl Loop {
             plan,
             memory,
             keep,
-            clock,
+            clock.clone(),
             move |signal| {
                 if let Signal::Alert { channel, outcome } = signal {
                     hears.lock().unwrap().push(format!("{channel} {outcome}"));
@@ -152,7 +152,8 @@ impl Loop {
 
 async fn grounds() -> (TempDir, Clock, Collector) {
     let clock = Clock::starting_at(start());
-    (tempfile::tempdir().unwrap(), clock, Collector::start(clock).await)
+    let ops = Collector::start(clock.clone()).await;
+    (tempfile::tempdir().unwrap(), clock, ops)
 }
 
 fn fabrikam() -> World {
@@ -162,7 +163,7 @@ fn fabrikam() -> World {
 #[tokio::test(start_paused = true)]
 async fn a_break_is_told_reminded_of_and_its_recovery_told() {
     let (folder, clock, ops) = grounds().await;
-    let mut it = Loop::start(folder.path(), clock, fabrikam(), &[("ops", &ops)]);
+    let mut it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
     it.show(vec![]);
     it.until(3).await;
     it.world.breaks(0, 3, FindingId::CertExpired, HOST);
@@ -184,7 +185,7 @@ async fn a_break_is_told_reminded_of_and_its_recovery_told() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_in_the_middle_tells_nothing_twice_and_loses_nothing() {
     let (folder, clock, ops) = grounds().await;
-    let mut it = Loop::start(folder.path(), clock, fabrikam(), &[("ops", &ops)]);
+    let mut it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
     it.world.breaks(0, 0, FindingId::CertExpired, HOST);
     it.show(vec![]);
     it.until(2).await;
@@ -195,7 +196,7 @@ async fn a_restart_in_the_middle_tells_nothing_twice_and_loses_nothing() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let world = it.stop().await;
     assert_eq!(ops.heard(), [""; 0]);
-    let mut it = Loop::start(folder.path(), clock, world, &[("ops", &ops)]);
+    let mut it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
     // It is over by then, and told all the same: that it was worse is in its end.
     it.world.recovers(0, 4);
     it.show(vec![]);
@@ -208,9 +209,9 @@ async fn a_restart_in_the_middle_tells_nothing_twice_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_down_is_told_late_and_the_others_of_it() {
     let (folder, clock, ops) = grounds().await;
-    let chat = Collector::start(clock).await;
+    let chat = Collector::start(clock.clone()).await;
     let channels = [("ops", &ops), ("chat", &chat)];
-    let mut it = Loop::start(folder.path(), clock, fabrikam(), &channels);
+    let mut it = Loop::start(folder.path(), clock.clone(), fabrikam(), &channels);
     ops.answers(503);
     it.world.breaks(0, 0, FindingId::CertExpired, HOST);
     it.show(vec![]);
@@ -233,7 +234,7 @@ async fn five_hundred_at_once_are_one_message() {
     let (folder, clock, ops) = grounds().await;
     let names: Vec<String> = (0..500).map(|n| format!("Partner {n}")).collect();
     let world = World::new(names.iter().map(|name| standing(name, OFFERS)).collect());
-    let mut it = Loop::start(folder.path(), clock, world, &[("ops", &ops)]);
+    let mut it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
     // Found one after the other, as looks end.
     for index in 0..500 {
         it.world.breaks(index, 0, FindingId::CertExpired, &format!("mx{index}.test"));
@@ -249,14 +250,14 @@ async fn five_hundred_at_once_are_one_message() {
 #[tokio::test(start_paused = true)]
 async fn a_mute_outlives_the_daemon_and_ends() {
     let (folder, clock, ops) = grounds().await;
-    let it = Loop::start(folder.path(), clock, fabrikam(), &[("ops", &ops)]);
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
     let refused = it.alerts.mute("Fabrikan", minute(60), "x").await.unwrap_err();
     assert_eq!(refused.to_string(), "no partner is called `Fabrikan`");
     it.alerts.mute("Fabrikam", minute(0), "x").await.unwrap_err();
     it.alerts.mute("Fabrikam", minute(60), "moves its servers").await.unwrap();
     let mut world = it.stop().await;
     world.breaks(0, 1, FindingId::CertExpired, HOST);
-    let it = Loop::start(folder.path(), clock, world, &[("ops", &ops)]);
+    let it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
     it.show(vec![]);
     it.until(59).await;
     assert_eq!(ops.heard(), [""; 0]);
@@ -275,12 +276,12 @@ async fn an_event_is_told_once_even_over_a_restart() {
         what: Happening::SelfOutageBegan { detail: "no beacon answers".to_owned() },
     };
     ops.answers(503);
-    let it = Loop::start(folder.path(), clock, fabrikam(), &[("ops", &ops)]);
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
     it.show(vec![event]);
     it.until(2).await;
     let world = it.stop().await;
     ops.answers(200);
-    let it = Loop::start(folder.path(), clock, world, &[("ops", &ops)]);
+    let it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
     it.show(vec![]);
     it.until(24 * 60).await;
     assert_eq!(ops.heard(), ["2 self-outage 1"]);
@@ -303,8 +304,8 @@ async fn what_cannot_be_written_down_is_told_and_written_later() {
     });
     let mut world = fabrikam();
     world.breaks(0, 0, FindingId::CertExpired, HOST);
-    let mut alerting = Alerting::default();
-    alerting.channels = vec![webhook("ops", &ops.url)];
+    let channels = vec![webhook("ops", &ops.url)];
+    let alerting = Alerting { channels, ..Alerting::default() };
     let plan = AlertPlan {
         alerting,
         organisation: "Contoso".to_owned(),
@@ -318,7 +319,7 @@ async fn what_cannot_be_written_down_is_told_and_written_later() {
         plan,
         Memory::default(),
         keep,
-        clock,
+        clock.clone(),
         move |signal| {
             if signal == Signal::RecordError {
                 *counts.lock().unwrap() += 1;
@@ -341,8 +342,9 @@ async fn what_cannot_be_written_down_is_told_and_written_later() {
 #[tokio::test(start_paused = true)]
 async fn a_sample_goes_to_whom_it_is_asked_for() {
     let (folder, clock, ops) = grounds().await;
-    let chat = Collector::start(clock).await;
-    let it = Loop::start(folder.path(), clock, fabrikam(), &[("ops", &ops), ("chat", &chat)]);
+    let chat = Collector::start(clock.clone()).await;
+    let it =
+        Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops), ("chat", &chat)]);
     assert_eq!(it.alerts.test(Some("chat")).await, [("chat".to_owned(), Ok(()))]);
     assert_eq!((ops.heard(), chat.heard()), (vec![], vec!["0 sample 1".to_owned()]));
     ops.answers(500);

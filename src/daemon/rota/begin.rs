@@ -28,9 +28,10 @@ use tokio_util::sync::CancellationToken;
 const LOOK_WITHIN: Duration = Duration::from_secs(30 * 60);
 const MAIL_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// Behind the instant at which the queue should be empty.
-const A_LITTLE_LATER: SignedDuration = SignedDuration::from_mins(2);
-/// So long behind that instant a round begins all the same, and says which canaries are taken.
-const EMPTY_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+const A_LITTLE_LATER: SignedDuration = SignedDuration::from_secs(30);
+/// So long behind that instant a round begins all the same, and says which canaries are taken: Postfix tries every 67
+/// minutes at the latest.
+const EMPTY_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 /// When the record, or who was probed when, cannot be read.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 /// As `verify::ask_leave` counts a day.
@@ -38,7 +39,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(23);
 
 /// Who wants a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     /// The timetable.
     ByTime,
     /// Somebody who waits for it.
@@ -66,7 +67,7 @@ impl Rota {
         }
     }
 
-    fn begin(&mut self, work: Work, lag: Duration, wanted: Wanted) {
+    pub(super) fn begin(&mut self, work: Work, lag: Duration, wanted: Wanted) {
         self.round_began.get_or_insert_with(Instant::now);
         self.outlets.began();
         self.outlets.measure(&Signal::ProbeBegan);

@@ -1,18 +1,17 @@
 //! Looks that ended worse than before wait a moment: where many did at once, it may be us.
 //!
 //! 1. A bad look is held until the looks of its round are over, or for a moment.
-//! 2. Meanwhile the witnesses are asked: our resolver, our own `good` canary, the beacons.
+//! 2. Meanwhile the witnesses are asked: our resolver, our own `good` canary, the beacons; and a few partners that were
+//!    well when they were last looked at are looked at now, for looks come an hour apart and an outage of ours at once.
 //! 3. What our own outage explains is withheld; the rest counts as it is.
 //!
 //! Invariant: nothing is held for longer than [`HOLD`] and the time witnesses have.
 
-use super::{Done, Rota};
-use crate::daemon::{
-    books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses,
-};
+use super::{Done, Rota, begin::Wanted};
+use crate::daemon::{books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses};
 use crate::judge::outage::{self, Outage, Vantage};
 use crate::model::{
-    claim::Statement,
+    claim::{Claim, Statement},
     event::Happening,
     report::ClaimReport,
     standing::{Look, Standing},
@@ -32,6 +31,10 @@ const HOLD: Duration = Duration::from_secs(20);
 const HOLD_AT_MOST: Duration = Duration::from_secs(35);
 /// What witnesses said counts so long.
 const FRESH: Duration = Duration::from_secs(60);
+/// Partners that are looked at before their time, where another is suspicious.
+const OTHERS: usize = 3;
+/// Nobody is looked at again so soon.
+const SOON: SignedDuration = SignedDuration::from_mins(2);
 /// Looks of one round.
 const ROUND: SignedDuration = SignedDuration::from_mins(10);
 
@@ -65,6 +68,11 @@ fn look(work: &Work, basis: &str, report: &ClaimReport, at: Timestamp) -> Option
     let (partner, claim) = work.claims.first()?;
     let report = ClaimReport { claim: *claim, ..report.clone() };
     Some(Look { partner: partner.clone(), at, basis: basis.to_owned(), report })
+}
+
+fn is_outbound_offer(work: &Work) -> bool {
+    let is_it = |(_, claim): &Key| *claim == Claim::OUTBOUND_RECEIVER_OFFERS;
+    work.claims.first().is_some_and(is_it)
 }
 
 impl Suspects {
@@ -133,6 +141,29 @@ impl Rota {
         self.running.spawn(async move { Done::Witnesses(witnesses::ask(means).await) });
     }
 
+    /// Looks at a few others that were well, least recently looked at first.
+    pub(super) fn ask_the_others(&mut self) {
+        let now = self.means.clock().now();
+        let mut others: Vec<(Timestamp, Work)> = Vec::new();
+        for work in self.works.iter().filter(|work| is_outbound_offer(work)) {
+            let standing = work.claims.first().and_then(|key| self.books.standing(key));
+            let Some(looked_at) = standing
+                .filter(|standing| standing.state == State::Compliant)
+                .and_then(|standing| standing.looked_at)
+            else {
+                continue;
+            };
+            let is_free = !self.is_running(work) && !self.suspects.holds(work);
+            if is_free && now.duration_since(looked_at) >= SOON {
+                others.push((looked_at, work.clone()));
+            }
+        }
+        others.sort_by_key(|(looked_at, _)| *looked_at);
+        for (_, work) in others.into_iter().take(OTHERS) {
+            self.begin(work, Duration::ZERO, Wanted::ByTime);
+        }
+    }
+
     /// Enters what was held long enough, less what is our own fault.
     pub(super) fn release_suspects(&mut self) {
         if !self.is_time() {
@@ -158,7 +189,9 @@ impl Rota {
             return false;
         };
         let offers = |work: &Work| {
-            work.claims.first().is_some_and(|(_, claim)| claim.statement == Statement::ReceiverOffers)
+            work.claims
+                .first()
+                .is_some_and(|(_, claim)| claim.statement == Statement::ReceiverOffers)
         };
         let is_round_over = !self.flights.values().any(|flight| offers(&flight.work));
         let waited = oldest.elapsed();
@@ -170,10 +203,11 @@ impl Rota {
         self.suspects.recent.retain(|_, look| now.duration_since(look.at) < ROUND);
         let looks: Vec<Look> = held.iter().filter_map(Held::look).collect();
         let again = |look: &&Look| {
-            !looks.iter().any(|one| one.partner == look.partner && one.report.claim == look.report.claim)
+            !looks
+                .iter()
+                .any(|one| one.partner == look.partner && one.report.claim == look.report.claim)
         };
-        let looks: Vec<&Look> =
-            self.suspects.recent.values().filter(again).chain(&looks).collect();
+        let looks: Vec<&Look> = self.suspects.recent.values().filter(again).chain(&looks).collect();
         let keys = looks.iter().map(|look| (look.partner.clone(), look.report.claim));
         let before: Vec<&Standing> = keys.filter_map(|key| self.books.standing(&key)).collect();
         let witnesses = self.suspects.fresh().cloned().unwrap_or_default();

@@ -7,7 +7,10 @@
 //!
 //! Invariant: what cannot be taken changes nothing, and says why.
 
-use super::served::{self, Pages};
+use super::{
+    Speaker,
+    served::{self, Pages},
+};
 use crate::config::{Config, Loaded};
 use crate::daemon::{
     means::{Flags, Means},
@@ -16,11 +19,14 @@ use crate::daemon::{
     verify::chain,
 };
 use crate::model::signal::Signal;
-use std::{net::TcpListener, path::PathBuf, sync::Arc};
+use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::spawn_blocking,
 };
+
+/// How long a notification under way may take before another configuration speaks.
+const SPOKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// What new means are built from, beside the file.
 pub(super) struct Template {
@@ -43,6 +49,7 @@ pub(super) struct Reloads {
     pub(super) current: watch::Sender<Arc<Means>>,
     pub(super) out: mpsc::Sender<Arc<Means>>,
     pub(super) pages: Pages,
+    pub(super) speaker: Speaker,
 }
 
 impl Reloads {
@@ -75,6 +82,9 @@ impl Reloads {
         let means = self.means(&old, config).await?;
         self.pages.serve(pages);
         let means = Arc::new(means);
+        if let Err(error) = self.speaker.begin(&means, SPOKEN_WITHIN).await {
+            tracing::error!(%error, "nobody is told anything: what was told before cannot be read");
+        }
         self.current.send_replace(Arc::clone(&means));
         self.out.send(means).await.map_err(|_| "the daemon is ending".to_owned())
     }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: bounded: ten looks an address, and so many addresses.
 
+use super::transient::doubted;
 use crate::model::{
     finding::{FindingId, Severity},
     report::EndpointReport,
@@ -60,7 +61,10 @@ pub(super) fn met(look: &Look) -> Vec<AddressMemory> {
     let endpoints = endpoints.map(|endpoint| (place(endpoint), endpoint.state, face(endpoint)));
     let mut met: Vec<AddressMemory> = Vec::new();
     for (place, state, face) in endpoints.chain(attempted(look)) {
-        let findings = violations(look, &place);
+        let findings = match state {
+            State::Unknown => doubted(look, &place),
+            State::Compliant | State::Violated => violations(look, &place),
+        };
         let new = AddressLook { at: look.at, state, face, findings };
         let Endpoint { address, port, .. } = place;
         match met.iter_mut().find(|one| (one.address, one.port) == (address, port)) {

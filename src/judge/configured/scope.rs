@@ -9,7 +9,7 @@ use crate::model::{
     claim::Direction,
     connector::OutboundConnector,
     delivery::Scope,
-    imported::{Forced, Imported, OutboundRecord},
+    imported::{Forced, Imported, OutboundRecord, Platform},
     requirement::Level,
 };
 use crate::wire::name::Domain;
@@ -59,6 +59,10 @@ pub fn scope(
     }
     match clone {
         Some(record) => Scope::OnClone(record.name.clone()),
+        // A mail flow rule may send the partner's mail another way.
+        None if import.platform == Platform::ExchangeOnline && import.rules.is_none() => {
+            Scope::Assumed
+        }
         None => Scope::Proved,
     }
 }

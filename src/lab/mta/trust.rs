@@ -37,10 +37,8 @@ impl Trust {
         }
         let everything = builder()?.with_root_certificates(store).with_no_client_auth();
         let anything = Arc::new(Anything(Arc::clone(&provider)));
-        let nothing = builder()?
-            .dangerous()
-            .with_custom_certificate_verifier(anything)
-            .with_no_client_auth();
+        let nothing =
+            builder()?.dangerous().with_custom_certificate_verifier(anything).with_no_client_auth();
         let each_anew = |mut config: ClientConfig| {
             config.resumption = Resumption::disabled();
             Arc::new(config)
@@ -60,7 +58,8 @@ impl Trust {
             Forcing::Really => &self.everything,
         };
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let shaken = TlsConnector::from(Arc::clone(config)).connect(name, tcp).into_fallible().await;
+        let shaken =
+            TlsConnector::from(Arc::clone(config)).connect(name, tcp).into_fallible().await;
         match shaken {
             Ok(stream) => Ok(stream),
             Err((error, mut tcp)) => {

@@ -204,8 +204,17 @@ impl Look<'_> {
         let state = match reason {
             Reason::CannotTell => Some(State::Unknown),
             Reason::StillBroken => told.state,
-            reason if reason.is_end() => None,
-            _ => Some(State::Violated),
+            Reason::FirstSeen | Reason::Regressed | Reason::Worse => Some(State::Violated),
+            Reason::Changed
+            | Reason::ChannelFailed
+            | Reason::ChannelWorks
+            | Reason::ExpiresSoon
+            | Reason::KnownAgain
+            | Reason::NoLongerClaimed
+            | Reason::Recovered
+            | Reason::Sample
+            | Reason::SelfOutage
+            | Reason::SelfOutageOver => None,
         };
         let findings = match state {
             None => BTreeSet::new(),

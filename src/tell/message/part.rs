@@ -84,7 +84,7 @@ fn about_claim(
     };
     part.state = Some(standing.state);
     let (finding, obstacle) = worst(standing);
-    part.id = finding.map(|one| one.id.as_str()).or(obstacle.map(|one| one.id.as_str()));
+    part.id = finding.map(|one| one.id.as_str()).or_else(|| obstacle.map(|one| one.id.as_str()));
     part.lines.push(Line::new("What happened", happened(words, speech, standing)));
     if speech.reason.is_end() {
         let span = standing.since.max(speech.since).duration_since(speech.since);

@@ -296,6 +296,7 @@ fn a_certificate_is_told_after_it_ended_and_when_it_was_not_seen_again() {
             channel: Channel::Matched,
             offered_starttls: true,
             leaf,
+            key: None,
         })
         .into();
     metrics.show(show(&[claim])).unwrap();

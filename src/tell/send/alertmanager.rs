@@ -54,10 +54,12 @@ fn labels(message: &Message, part: &Part, state: Option<State>) -> Map<String, V
         (Topic::Claim { .. }, _) => Severity::Violation,
         _ => part.severity,
     };
-    let name = match message.reason {
-        Reason::Sample => "MxwardenSample",
-        Reason::SelfOutage | Reason::SelfOutageOver => "MxwardenSelfOutage",
-        _ => name(part, state),
+    let name = if message.reason == Reason::Sample {
+        "MxwardenSample"
+    } else if matches!(message.reason, Reason::SelfOutage | Reason::SelfOutageOver) {
+        "MxwardenSelfOutage"
+    } else {
+        name(part, state)
     };
     label("alertname", name);
     label("organisation", &message.organisation);
@@ -90,34 +92,50 @@ fn alert(message: &Message, part: &Part, state: Option<State>, ends_at: Timestam
         "startsAt": since.to_string(),
         "endsAt": ends_at.to_string(),
     });
-    if let Some(link) = part.link.as_ref().or(message.link.as_ref()) {
-        alert["generatorURL"] = Value::from(link.as_str());
+    let link = part.link.as_ref().or(message.link.as_ref());
+    if let (Some(link), Some(alert)) = (link, alert.as_object_mut()) {
+        alert.insert("generatorURL".to_owned(), Value::from(link.as_str()));
     }
     alert
 }
 
-/// What one request holds.
+/// What becomes of an alert.
+enum Course {
+    Ends,
+    /// It lasts until we say otherwise, in this state.
+    Lasts(Option<State>),
+    Shown,
+}
+
+fn course(reason: Reason, before: Option<State>) -> Course {
+    match reason {
+        Reason::ChannelWorks
+        | Reason::KnownAgain
+        | Reason::NoLongerClaimed
+        | Reason::Recovered
+        | Reason::SelfOutageOver => Course::Ends,
+        Reason::CannotTell => Course::Lasts(Some(State::Unknown)),
+        Reason::FirstSeen | Reason::Regressed | Reason::Worse => {
+            Course::Lasts(Some(State::Violated))
+        }
+        Reason::ChannelFailed | Reason::SelfOutage | Reason::StillBroken => Course::Lasts(before),
+        Reason::Changed | Reason::ExpiresSoon | Reason::Sample => Course::Shown,
+    }
+}
+
+/// What the requests hold.
 pub(super) fn alerts(message: &Message) -> Vec<Value> {
     let after = |span| message.at.saturating_add(span).unwrap_or(message.at);
     let mut alerts = Vec::new();
     for part in &message.parts {
-        match message.reason {
-            reason if reason.is_end() => alerts.push(alert(message, part, part.before, message.at)),
-            Reason::Changed | Reason::ExpiresSoon | Reason::Sample => {
-                alerts.push(alert(message, part, None, after(SHOWN)));
-            }
-            reason => {
-                let violated =
-                    matches!(reason, Reason::FirstSeen | Reason::Regressed | Reason::Worse);
-                let open = match reason {
-                    _ if violated => Some(State::Violated),
-                    Reason::CannotTell => Some(State::Unknown),
-                    _ => part.before,
-                };
-                if violated && part.before == Some(State::Unknown) {
+        match course(message.reason, part.before) {
+            Course::Ends => alerts.push(alert(message, part, part.before, message.at)),
+            Course::Shown => alerts.push(alert(message, part, None, after(SHOWN))),
+            Course::Lasts(state) => {
+                if state == Some(State::Violated) && part.before == Some(State::Unknown) {
                     alerts.push(alert(message, part, part.before, message.at));
                 }
-                alerts.push(alert(message, part, open, after(LASTS)));
+                alerts.push(alert(message, part, state, after(LASTS)));
             }
         }
     }

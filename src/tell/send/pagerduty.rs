@@ -87,16 +87,18 @@ pub(super) fn events(message: &Message, routing_key: &str) -> Vec<Value> {
             "class": message.reason.as_str(),
             "custom_details": details(&parts),
         });
-        if let Some(claim) = first.and_then(|part| part.claim) {
-            payload["component"] = Value::from(claim.to_string());
+        let claim = first.and_then(|part| part.claim);
+        if let (Some(claim), Some(payload)) = (claim, payload.as_object_mut()) {
+            payload.insert("component".to_owned(), Value::from(claim.to_string()));
         }
         let mut event = json!({
             "routing_key": routing_key, "event_action": "trigger", "dedup_key": thread,
             "client": "mxwarden", "payload": payload
         });
-        if let Some(link) = first.and_then(|part| part.link.as_ref()).or(message.link.as_ref()) {
-            event["client_url"] = Value::from(link.as_str());
-            event["links"] = json!([{ "href": link, "text": "Evidence" }]);
+        let link = first.and_then(|part| part.link.as_ref()).or(message.link.as_ref());
+        if let (Some(link), Some(event)) = (link, event.as_object_mut()) {
+            event.insert("client_url".to_owned(), Value::from(link.as_str()));
+            event.insert("links".to_owned(), json!([{ "href": link, "text": "Evidence" }]));
         }
         events.push(event);
     }

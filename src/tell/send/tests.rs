@@ -331,7 +331,7 @@ async fn secrets_come_from_files_and_sign_the_body() {
     let target = HttpTarget { token_file: Some(token), ..target(UrlSource::File(url_file)) };
     let hook = webhook::Webhook::new(&target, Some(&secret), None, &tools()).unwrap();
     hook.send(&sample("Contoso", "ops", now())).await.unwrap();
-    let heard = heard.lock().unwrap();
+    let heard = heard.lock().unwrap().clone();
     let (headers, body) = heard[0].split_once("\r\n\r\n").unwrap();
     let signed = webhook::signature(b"geheim", body.as_bytes());
     assert!(headers.contains(&format!("x-mxwarden-signature-256: {signed}")), "{headers}");

@@ -10,7 +10,7 @@ use super::{
 use crate::model::{alert::HttpTarget, state::State};
 use crate::tell::message::{Message, Part, ThreadStays};
 use crate::wire::text::{hex, printable_within};
-use aws_lc_rs::hmac;
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -121,8 +121,8 @@ pub(super) fn filled(template: &str, message: &Message) -> Result<Vec<u8>, SendE
 
 /// The value of the signature header.
 pub(super) fn signature(secret: &[u8], body: &[u8]) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    format!("sha256={}", hex(hmac::sign(&key, body).as_ref()))
+    let key = Key::new(HMAC_SHA256, secret);
+    format!("sha256={}", hex(sign(&key, body).as_ref()))
 }
 
 impl Webhook {

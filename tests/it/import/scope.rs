@@ -41,10 +41,11 @@ fn scope(records: Vec<Value>) -> Scope {
 
 #[track_caller]
 fn not_covered(records: Vec<Value>, why: &str) {
-    match scope(records) {
-        Scope::NotCovered(told) => assert!(told.contains(why), "{told}"),
-        other => panic!("{other:?}"),
-    }
+    let told = match scope(records) {
+        Scope::NotCovered(told) => told,
+        other => format!("{other:?}"),
+    };
+    assert!(told.contains(why), "{told}");
 }
 
 #[test]
@@ -79,6 +80,17 @@ fn a_clone_proves_where_it_is_equal() {
     not_covered(clone(json!({"MtaStsMode": "None"})), "MtaStsMode");
     not_covered(clone(json!({"Enabled": false})), "no imported connector is for good.canary.test");
     not_covered(clone(json!({"TestMode": "absent"})), "TestMode");
+}
+
+/// A mail flow rule that nobody exported may send the partner's mail another way.
+#[test]
+fn without_the_rules_it_is_assumed() {
+    let domains = json!(["fabrikam.test", "good.canary.test", "notls.canary.test"]);
+    let imported =
+        import(&[("outbound.json", vec![outbound(json!({"RecipientDomains": domains}))])]);
+    let connector = connector("To Fabrikam");
+    let partner = ["fabrikam.test".parse().unwrap()];
+    assert_eq!(configured::scope(&[imported], &connector, &connector, &partner), Scope::Assumed);
 }
 
 #[test]

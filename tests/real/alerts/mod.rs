@@ -1,6 +1,6 @@
 //! Alerts at real receivers: an Alertmanager that receives and resolves, a Postfix that takes mail and delivers it.
 //!
-//! Setup: the dispatcher in this process, over a record of its own; each program below the scratch directory.
+//! Setup: the dispatcher in this process, without a record; each program below the scratch directory.
 //! Test: a claim breaks and recovers, and what the other side has of it is read back from there.
 
 mod alertmanager;

@@ -1,7 +1,8 @@
 //! The image, without a registry: the static program alone in an empty root, as `Containerfile` leaves it.
 //!
 //! Setup: `tests/run` links `target/static/mxwarden`. A root holds it, a configuration and a state directory, and nothing
-//! else: no libraries, no /dev, no /proc, no shell. It is mounted read-only, the state directory apart, and entered by a
+//! else: no libraries, no /proc, no shell, and of /dev what every engine gives: random numbers, which a crate
+//! reads there where glibc is linked in. It is mounted read-only, the state directory apart, and entered by a
 //! user without a name.
 //! Test: what the image is started and probed with works there, and says so by its exit code where it does not; and
 //! buildah makes the image of the same program, and runs it, by the shipped instructions.
@@ -11,9 +12,10 @@ use clap::Parser as _;
 use mxwarden::cli::args::Cli;
 use std::{
     fs,
+    net::{TcpListener, UdpSocket},
     os::unix::fs::{PermissionsExt as _, chown},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// `USER` of the Containerfile.
@@ -39,7 +41,7 @@ impl Root {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let root = Self { folder, state: tempfile::tempdir().unwrap() };
-        for directory in ["usr/bin", "etc/mxwarden", "var/lib/mxwarden"] {
+        for directory in ["usr/bin", "etc/mxwarden", "var/lib/mxwarden", "dev"] {
             fs::create_dir_all(root.at(directory)).unwrap();
         }
         // A link where that is possible: it has a hundred megabytes.
@@ -48,6 +50,9 @@ impl Root {
             .or_else(|_| fs::copy(&program, &inside).map(drop))
             .unwrap();
         fs::write(root.at("etc/mxwarden/mxwarden.toml"), config).unwrap();
+        for device in ["dev/random", "dev/urandom"] {
+            fs::write(root.at(device), "").unwrap();
+        }
         chown(root.state.path(), Some(USER), Some(USER)).unwrap();
         fs::set_permissions(root.state.path(), fs::Permissions::from_mode(0o700)).unwrap();
         root
@@ -57,23 +62,31 @@ impl Root {
         self.folder.path().join(path)
     }
 
-    /// Runs the program in it.
+    /// Runs the program in it, without a network.
     #[track_caller]
     fn run(&self, arguments: &[&str]) -> Output {
+        run(&mut self.entered(&["--mount", "--net"], arguments))
+    }
+
+    /// The program in it, in name spaces of its own.
+    fn entered(&self, spaces: &[&str], arguments: &[&str]) -> Command {
         const ENTER: &str = "root=$1; shift
             mount --bind \"$root\" \"$root\" && mount -o remount,ro,bind \"$root\" &&
+            mount --bind /dev/random \"$root/dev/random\" &&
+            mount --bind /dev/urandom \"$root/dev/urandom\" &&
             mount --bind \"$STATE\" \"$root/var/lib/mxwarden\" &&
             exec chroot --userspec=65532:65532 --groups= \"$root\" /usr/bin/mxwarden \"$@\"";
         let mut command = Command::new("unshare");
         command
-            .args(["--mount", "--net", "sh", "-c", ENTER, "sh"])
+            .args(spaces)
+            .args(["sh", "-c", ENTER, "sh"])
             .arg(self.folder.path())
             .args(arguments);
         command
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("STATE", self.state.path());
-        run(&mut command)
+        command
     }
 }
 
@@ -121,6 +134,34 @@ fn a_health_check_tells_well_from_ill() {
     assert!(ended(&absent.run(&quick), 1).contains("does not exist"));
     let mistaken = Root::new(&format!("stat_dir = \"/x\"\n{MINIMAL}"));
     assert!(ended(&mistaken.run(&quick), 1).contains("stat_dir: unknown key"));
+}
+
+/// Started, probed and stopped by a signal, as an engine does.
+#[test]
+fn the_daemon_runs_in_it_and_leaves_when_told() {
+    // Nobody answers there: every claim stays unknown, and nothing leaves this machine.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dns = silent.local_addr().unwrap();
+    let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!("[dns]\nresolvers = [\"{dns}\"]\n[http]\nlisten = \"{http}\"\n");
+    let root = Root::new(&format!("{more}{MINIMAL}"));
+    let run_it = ["run", "--config", "/etc/mxwarden/mxwarden.toml"];
+    let mut daemon = root.entered(&["--mount"], &run_it).stdin(Stdio::null()).spawn().unwrap();
+    let check = health_check();
+    let check: Vec<&str> = check[1..].iter().map(String::as_str).collect();
+    let is_up = || {
+        let probed = run(&mut root.entered(&["--mount"], &check));
+        String::from_utf8_lossy(&probed.stdout).contains("daemon        ")
+            && probed.status.success()
+    };
+    let is_gone = |daemon: &mut std::process::Child| daemon.try_wait().unwrap().is_some();
+    let came_up = (0..1000)
+        .find_map(|_| if is_gone(&mut daemon) { Some(false) } else { is_up().then_some(true) })
+        == Some(true);
+    let stopped = run(Command::new("kill").args(["-TERM", &daemon.id().to_string()]));
+    assert!(stopped.status.success(), "{stopped:?}");
+    let ended = daemon.wait().unwrap();
+    assert!(came_up && ended.code() == Some(0), "came up: {came_up}, ended: {ended}");
 }
 
 /// The image as buildah makes it: the last stage, with what the first one leaves laid beside it.

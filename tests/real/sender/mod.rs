@@ -10,6 +10,11 @@ mod exim;
 mod postfix;
 mod world;
 
+use crate::daemon::{Daemon, free_address};
+use mxwarden::{
+    model::event::Happening,
+    record::{EventQuery, Reader},
+};
 use world::{Partner, round};
 
 /// The state of `sender-enforces` for one partner, with the ids of its violations.
@@ -50,6 +55,12 @@ const PARTNERS: &[Partner] = &[
     Partner::exim("require-floor", "encrypt"),
     Partner::exim("require-floor", "name"),
     Partner::exim("verify-floor", "name"),
+];
+
+/// Those whose connectors a daemon proves, round after round.
+const DAEMONS: &[Partner] = &[
+    Partner::postfix("may", "encrypt").of_daemon(),
+    Partner::postfix("secure-floor", "name").of_daemon(),
 ];
 
 const PLAIN: &str = "delivered-in-plaintext";
@@ -154,4 +165,46 @@ fn exim_that_requires_tls_is_compliant_at_encrypt_with_the_floor() {
 #[test]
 fn exim_that_verifies_is_compliant_at_name() {
     assert_state("exim-verify-floor-name", "compliant", &[]);
+}
+
+/// Setup: `mxwarden run` with two connectors of the real Postfix, `may` and `secure` with the floor, due again as soon as
+/// the queue is empty.
+/// Test: over three rounds and a restart between them, the one stays violated and the other compliant, and what was
+/// refused is drained from Postfix's queue between rounds.
+#[test]
+fn a_daemon_proves_round_after_round() {
+    let http = free_address();
+    let config = world::daemon_configuration(&round().grounds, http);
+    let mut daemon = Daemon::start(&config, http);
+    let claim = "outbound/sender-enforces";
+    let ended = |state: &str, count: u32| {
+        format!("mxwarden_probes_total{{kind=\"sender-enforces\",outcome=\"{state}\"}} {count}")
+    };
+    daemon.until_state("postfix-may-encrypt-daemon", claim, "violated", 150);
+    daemon.until_state("postfix-secure-floor-name-daemon", claim, "compliant", 150);
+    daemon.until(&ended("compliant", 2), 240);
+    drop(daemon);
+    let mut daemon = Daemon::start(&config, http);
+    // What stood stands, before anything is sent.
+    daemon.until_state("postfix-may-encrypt-daemon", claim, "violated", 30);
+    daemon.until_state("postfix-secure-floor-name-daemon", claim, "compliant", 30);
+    daemon.until(&ended("compliant", 1), 240);
+    let state = config.with_file_name("state");
+    let events = Reader::open(&state).unwrap().events(&EventQuery::default()).unwrap();
+    let changed = events.into_iter().filter_map(|event| match event.what {
+        Happening::StateChanged { to, .. } => Some((event.partner?, to.as_str())),
+        _ => None,
+    });
+    let mut changed: Vec<_> = changed.collect();
+    changed.sort();
+    let first = |name: &str, state| (name.to_owned(), state);
+    assert_eq!(
+        changed,
+        [
+            first("postfix-may-encrypt-daemon", "violated"),
+            first("postfix-secure-floor-name-daemon", "compliant"),
+        ]
+    );
+    let left = postfix::queued(&round().grounds, "postfix-secure-floor-name-daemon.canary.test");
+    assert!(left <= 16, "{left} probes in the queue");
 }

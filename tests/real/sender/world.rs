@@ -1,6 +1,6 @@
 //! The senders' world: their resolver, the canaries' addresses and names, the configuration, and the one round.
 
-use super::{PARTNERS, exim, postfix};
+use super::{DAEMONS, PARTNERS, exim, postfix};
 use crate::lab::{finish_within, lab, serve, succeed};
 use serde_json::Value;
 use std::{
@@ -35,6 +35,8 @@ pub(super) struct Partner {
     mode: &'static str,
     /// The level of the connector.
     level: &'static str,
+    /// What tells its name from that of another with the same setting.
+    mark: &'static str,
 }
 
 enum Program {
@@ -44,11 +46,16 @@ enum Program {
 
 impl Partner {
     pub(super) const fn postfix(mode: &'static str, level: &'static str) -> Self {
-        Self { program: Program::Postfix, mode, level }
+        Self { program: Program::Postfix, mode, level, mark: "" }
     }
 
     pub(super) const fn exim(mode: &'static str, level: &'static str) -> Self {
-        Self { program: Program::Exim, mode, level }
+        Self { program: Program::Exim, mode, level, mark: "" }
+    }
+
+    /// The same, proved by a daemon.
+    pub(super) const fn of_daemon(self) -> Self {
+        Self { mark: "-daemon", ..self }
     }
 
     fn sender(&self) -> String {
@@ -59,7 +66,7 @@ impl Partner {
     }
 
     fn name(&self) -> String {
-        format!("{}-{}", self.sender(), self.level)
+        format!("{}-{}{}", self.sender(), self.level, self.mark)
     }
 }
 
@@ -126,9 +133,10 @@ fn canaries(number: usize, name: &str) -> Vec<Canary> {
     PERSONALITIES.iter().enumerate().map(of).collect()
 }
 
+/// Those of the round, and behind them those of the daemon.
 fn all_canaries() -> Vec<Canary> {
     let named = |(number, partner): (usize, &Partner)| canaries(number, &partner.name());
-    PARTNERS.iter().enumerate().flat_map(named).collect()
+    PARTNERS.iter().chain(DAEMONS).enumerate().flat_map(named).collect()
 }
 
 fn start_dns(grounds: &Grounds) {
@@ -173,6 +181,29 @@ fn configuration(grounds: &Grounds) -> String {
         text += &connector(grounds, number, partner);
     }
     text
+}
+
+/// The configuration of a daemon that proves round after round, with a state directory of its own and the CA that the
+/// senders trust.
+pub(super) fn daemon_configuration(grounds: &Grounds, http: std::net::SocketAddr) -> PathBuf {
+    let folder = grounds.directory.join("daemon");
+    fs::create_dir_all(folder.join("state")).unwrap();
+    let mut copy = Command::new("cp");
+    succeed(copy.arg("-a").arg(grounds.directory.join("state/canary")).arg(folder.join("state")));
+    let mut text = format!(
+        "state_dir = \"{state}\"\n\
+         [organisation]\nname = \"Contoso\"\ndomains = [\"sender.test\"]\nehlo = \"probe.sender.test\"\n\
+         [dns]\nresolvers = [\"{resolver}\"]\nallow_private = true\n\
+         [claims.sender-enforces]\ninterval = \"5s\"\nmax_age = \"1h\"\n[http]\nlisten = \"{http}\"\n",
+        state = folder.join("state").display(),
+        resolver = grounds.resolver(),
+    );
+    for (number, partner) in DAEMONS.iter().enumerate() {
+        text += &connector(grounds, PARTNERS.len() + number, partner);
+    }
+    let config = folder.join("mxwarden.toml");
+    fs::write(&config, text).unwrap();
+    config
 }
 
 fn connector(grounds: &Grounds, number: usize, partner: &Partner) -> String {

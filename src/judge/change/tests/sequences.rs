@@ -51,6 +51,44 @@ fn a_partner_breaks_and_recovers() {
 }
 
 #[test]
+fn what_may_be_a_moments_failure_counts_when_it_lasts() {
+    let busy = |at: Timestamp| {
+        let mut endpoint = endpoint("192.0.2.1", Play::Silent);
+        endpoint.obstacles = vec![ObstacleId::Unconfirmed];
+        let subject = place(&endpoint);
+        let mut look = look_at(at, vec![endpoint]);
+        let id = FindingId::StarttlsRefused;
+        let finding = Finding::new(id, Severity::Info, subject, "454 4.7.0", "a TLS handshake");
+        look.report.findings.push(finding);
+        look
+    };
+    #[track_caller]
+    fn check(busy: impl Fn(Timestamp) -> Look, minutes: &[i64], expected: &str) -> World {
+        let mut world = World::new();
+        let mut stands = String::new();
+        stands.push(world.play(Play::Good));
+        for minutes in minutes {
+            world.rules.now += SignedDuration::from_mins(minutes.abs());
+            let at = world.rules.now;
+            // A negative wait ends in a good look.
+            stands.push(world.look(&if *minutes < 0 { look(Play::Good, at) } else { busy(at) }));
+        }
+        assert_eq!(stands, expected);
+        world
+    }
+    // Unknown throughout: it may be a moment's failure, and the look says so itself.
+    check(busy, &[1, 1, 5], "c???");
+    // Ten minutes after the first: proved, and confirmed like any change.
+    let world = check(busy, &[1, 1, 5, 5, 1], "c????v");
+    assert_eq!(world.standing.findings[0].id, FindingId::StarttlsRefused);
+    assert_eq!(world.standing.findings[0].severity, Severity::Violation);
+    assert!(world.standing.obstacles.is_empty());
+    // Nine minutes are not enough, nor ten with a good look between.
+    check(busy, &[1, 1, 8], "c???");
+    check(busy, &[1, 1, -5, 5, 1], "c?????");
+}
+
+#[test]
 fn a_partner_disappears() {
     let mut world = World::new();
     world.all("CC");

@@ -44,7 +44,9 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
                 let length = match value {
                     Value::Array(items) => items.len(),
                     Value::String(text) => text.chars().count(),
-                    _ => return wrong("has no length"),
+                    Value::Bool(_) | Value::Null | Value::Number(_) | Value::Object(_) => {
+                        return wrong("has no length");
+                    }
                 };
                 let bound = usize::try_from(wants.as_u64().unwrap()).unwrap();
                 let is_fine =
@@ -106,7 +108,11 @@ fn additional(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(
         match wants {
             Value::Bool(false) => return Err(format!("{at}: {key} is not expected")),
             Value::Object(_) => check(found, wants, root, &format!("{at}/{key}"))?,
-            _ => {}
+            Value::Array(_)
+            | Value::Bool(true)
+            | Value::Null
+            | Value::Number(_)
+            | Value::String(_) => {}
         }
     }
     Ok(())

@@ -1,0 +1,89 @@
+//! The alerts of a daemon: begun, begun anew with another configuration, and ended.
+//!
+//! Invariant: two dispatchers never speak at once; the second begins with what the first has told.
+
+use crate::daemon::{
+    alerts::{AlertPlan, Alerts, Keep},
+    ledger::LedgerError,
+    means::Means,
+    meter::Meter,
+    store::Store,
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{runtime::Handle, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The alerts, whichever they are now.
+#[derive(Debug, Clone)]
+pub struct Speaker(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    meter: Meter,
+    turn: Mutex<Option<Turn>>,
+}
+
+#[derive(Debug)]
+struct Turn {
+    alerts: Alerts,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Speaker {
+    /// Nobody speaks yet.
+    pub fn new(store: Store, meter: Meter) -> Self {
+        Self(Arc::new(Inner { store, meter, turn: Mutex::default() }))
+    }
+
+    /// The alerts; none where there is no channel.
+    pub fn alerts(&self) -> Option<Alerts> {
+        let turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.as_ref().map(|turn| turn.alerts.clone())
+    }
+
+    /// Speaks by these means from now on, once whoever spoke before has ended.
+    ///
+    /// # Errors
+    ///
+    /// What was told before cannot be read: nobody speaks then, rather than all over again.
+    pub async fn begin(&self, means: &Means, grace: Duration) -> Result<(), LedgerError> {
+        self.end(grace).await;
+        let config = &means.config;
+        if config.alerting.channels.is_empty() {
+            return Ok(());
+        }
+        let plan = AlertPlan::of(config, Arc::clone(&means.roots));
+        let now = means.clock().now();
+        let memory = self.0.store.read(move |reader| reader.alert_memory(now)).await?;
+        let (store, runtime) = (self.0.store.clone(), Handle::current());
+        let keep: Keep = Arc::new(move |changes| {
+            let changes = changes.to_vec();
+            let written = store.with(move |record| record.keep_alerts(&changes));
+            runtime.block_on(written).map_err(|error| error.to_string())
+        });
+        let meter = self.0.meter.clone();
+        let signals = move |signal| meter.measure(&signal);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let alerts =
+            Alerts::start(plan, memory, keep, means.clock(), signals, stop.clone(), &tasks);
+        let mut turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *turn = Some(Turn { alerts, stop, tasks });
+        Ok(())
+    }
+
+    /// Ends after the messages that are under way, within its time.
+    pub async fn end(&self, grace: Duration) {
+        let turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Turn { alerts: _, stop, tasks }) = turn else { return };
+        stop.cancel();
+        tasks.close();
+        if timeout(grace, tasks.wait()).await.is_err() {
+            tracing::warn!("a notification under way was broken off; it will be told again");
+        }
+    }
+}
