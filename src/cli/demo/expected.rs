@@ -31,13 +31,11 @@ impl Because {
     }
 }
 
-/// A rule of our mail system for mail that it sends.
+/// A connector of our mail system for mail that it sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sending {
     /// What the configuration calls it.
     pub(super) name: &'static str,
-    /// How it was made.
-    pub(super) story: &'static str,
     /// The canary domains that lie under it, without what stands before.
     pub(super) canaries: &'static str,
     /// What must be found.
@@ -46,14 +44,14 @@ pub(super) struct Sending {
 
 pub(super) const REALLY: Sending = Sending {
     name: "really-forced",
-    story: "our mail system insists on TLS",
+    // Our mail system insists on TLS.
     canaries: "forced.canary.test",
     sender: Because::Proved,
 };
 
 pub(super) const LOOKS: Sending = Sending {
     name: "looks-forced",
-    story: "our mail system only looks as if it did",
+    // Our mail system only looks as if it did.
     canaries: "looks.canary.test",
     sender: Because::Broken(FindingId::DeliveredInPlaintext),
 };
@@ -64,9 +62,7 @@ pub(super) const SENDING: [Sending; 2] = [REALLY, LOOKS];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Partner {
     pub(super) domain: &'static str,
-    /// How it was made.
-    pub(super) story: &'static str,
-    /// By which rule mail goes to it.
+    /// By which connector mail goes to it.
     pub(super) outbound: Sending,
     /// What its receivers must be found to offer.
     pub(super) offers: Because,
@@ -93,7 +89,7 @@ const WE_REFUSE: Claim =
 pub(super) const PARTNERS: [Partner; 7] = [
     Partner {
         domain: BROKEN,
-        story: "all in order",
+        // All in order.
         outbound: REALLY,
         offers: Because::Proved,
         more: &[
@@ -104,42 +100,42 @@ pub(super) const PARTNERS: [Partner; 7] = [
     },
     Partner {
         domain: "expired.test",
-        story: "nobody renewed",
+        // Nobody renewed.
         outbound: REALLY,
         offers: Because::Broken(FindingId::CertExpired),
         more: &[],
     },
     Partner {
         domain: "lost-starttls.test",
-        story: "an update switched TLS off",
+        // An update switched TLS off.
         outbound: REALLY,
         offers: Because::Broken(FindingId::StarttlsNotOffered),
         more: &[],
     },
     Partner {
         domain: "wrong-name.test",
-        story: "a certificate for another host",
+        // A certificate for another host.
         outbound: REALLY,
         offers: Because::Broken(FindingId::CertNameMismatch),
         more: &[],
     },
     Partner {
         domain: "one-of-two.test",
-        story: "one of two signs for itself",
+        // One of two signs for itself.
         outbound: REALLY,
         offers: Because::Broken(FindingId::CertSelfSigned),
         more: &[],
     },
     Partner {
         domain: "busy.test",
-        story: "too busy to talk",
+        // Too busy to talk.
         outbound: REALLY,
         offers: Because::Hidden(ObstacleId::RateLimited),
         more: &[],
     },
     Partner {
         domain: TRUSTED,
-        story: "our own server takes its mail in clear",
+        // Our own server takes its mail in clear.
         outbound: LOOKS,
         offers: Because::Proved,
         more: &[

@@ -2,7 +2,7 @@
 
 use super::{
     Failure,
-    expected::{BROKEN, PARTNERS, Partner, SENDING, SENDS, Sending, amiss, is_as_made},
+    expected::{BROKEN, OFFERS, PARTNERS, Partner, SENDING, SENDS, Sending, amiss},
     heard::Alert,
     place::Place,
     world::World,
@@ -10,6 +10,7 @@ use super::{
 use crate::cli::render::{self, HistoryFormat, Style};
 use crate::model::{
     event::{Event, Happening},
+    finding::Severity,
     standing::Standing,
     state::State,
 };
@@ -19,33 +20,41 @@ use std::{io, io::Write, net::SocketAddr};
 /// Lines of an alert that say the most.
 const OF_AN_ALERT: [&str; 3] = ["Where", "Seen", "It lasted"];
 
+/// Columns before what is said in a line, and the fewest that are left for it.
+const BEFORE: usize = 35;
+const LEAST: usize = 20;
+
 /// What is being proved, before anything is.
 pub(super) fn beginning(out: &mut dyn Write, world: &World) -> io::Result<()> {
     writeln!(
         out,
-        "Contoso has agreed on forced TLS with {} partners. Is it so? Their {} mail servers and ours, our mail system, \
-         and {} servers that misbehave on purpose (canaries) run on this machine alone; the daemon proves it.",
+        "Is mail with these {} partners really forced through TLS? Proved on this machine alone, with {} mail servers, our\n\
+         mail system with its {} connectors, and {} receivers that misbehave on purpose (canaries):",
         PARTNERS.len(),
-        world.servers() - 1,
+        world.servers(),
+        SENDING.len(),
         world.canaries.len(),
     )?;
     out.flush()
 }
 
-/// What was found: a line for each partner, and one for each rule by which our mail system sends.
+/// What was found: a line for each partner, and one for each connector by which our mail system sends.
 pub(super) fn found(
     out: &mut dyn Write,
     standings: &[Standing],
     style: Style,
 ) -> Result<(), Failure> {
     for partner in &PARTNERS {
-        let line = of_partner(partner, standings);
-        told(out, partner.domain, partner.story, line, style)?;
+        told(out, partner.domain, &of_partner(partner, standings), style)?;
     }
     for sending in SENDING {
-        told(out, sending.name, sending.story, of_rule(sending, standings), style)?;
+        told(out, sending.name, &of_connector(sending, standings), style)?;
     }
-    for wrong in amiss(standings) {
+    let amiss = amiss(standings);
+    if amiss.is_empty() {
+        writeln!(out, "All {} claims are as they should be.", standings.len())?;
+    }
+    for wrong in amiss {
         writeln!(out, "NOT AS IT SHOULD BE: {}", printable(wrong.as_bytes()))?;
     }
     out.flush()?;
@@ -56,58 +65,76 @@ pub(super) fn found(
 struct Line {
     state: State,
     said: String,
-    is_as_made: bool,
 }
 
-fn told(out: &mut dyn Write, who: &str, story: &str, line: Line, style: Style) -> io::Result<()> {
-    let Line { state, said, is_as_made } = line;
-    let verdict = if is_as_made { "as it should be" } else { "NOT AS IT SHOULD BE" };
-    let (mark, said) = (render::marked(style, state), printable(said.as_bytes()));
-    writeln!(out, "  {mark}  {who:<18}  {story}: {said} ({verdict})")
+impl Line {
+    fn nothing() -> Self {
+        Self { state: State::Unknown, said: "nothing is known".to_owned() }
+    }
+
+    /// What weighs most in a standing, by its id, and the sentence.
+    fn of(standing: &Standing) -> Self {
+        let Standing { state, summary, claim, findings, obstacles, .. } = standing;
+        let id = match state {
+            State::Compliant => None,
+            State::Unknown => obstacles.first().map(|obstacle| obstacle.id.as_str()),
+            State::Violated => findings
+                .iter()
+                .find(|finding| finding.severity == Severity::Violation)
+                .map(|finding| finding.id.as_str()),
+        };
+        let id = id.map(|id| format!("{id}: ")).unwrap_or_default();
+        // Of partners what they offer is told, of connectors what they send: only the rest needs its name.
+        let claim = match *claim {
+            OFFERS | SENDS => String::new(),
+            other => format!("{other}, "),
+        };
+        Self { state: *state, said: format!("{claim}{id}{summary}") }
+    }
+}
+
+/// One line, cut where the terminal ends: all of it stands in the record, and on the pages.
+fn told(out: &mut dyn Write, who: &str, line: &Line, style: Style) -> io::Result<()> {
+    let said = printable(line.said.as_bytes());
+    let room = style.width.map_or(usize::MAX, |width| width.saturating_sub(BEFORE).max(LEAST));
+    let cut: String = match said.char_indices().nth(room) {
+        Some(_) => said.chars().take(room - 1).chain(['…']).collect(),
+        None => said,
+    };
+    writeln!(out, "  {}  {who:<18}  {cut}", render::marked(style, line.state))
 }
 
 /// The worst of its claims; those that rest on our mail system alone are told beneath.
 fn of_partner(partner: &Partner, standings: &[Standing]) -> Line {
+    let own = |one: &&Standing| one.partner == partner.domain && one.claim != SENDS;
+    let all: Vec<&Standing> = standings.iter().filter(own).collect();
     let mut worst: Option<&Standing> = None;
-    let (mut count, mut is_right) = (0, true);
-    for (claim, because) in partner.claims().filter(|(claim, _)| *claim != SENDS) {
-        let of_claim = |one: &&Standing| one.partner == partner.domain && one.claim == claim;
-        let found = standings.iter().find(of_claim);
-        is_right &= found.is_some_and(|standing| is_as_made(standing, because));
-        count += 1;
-        if found.is_some_and(|one| worst.is_none_or(|worst| one.state > worst.state)) {
-            worst = found;
+    for standing in &all {
+        if worst.is_none_or(|worst| standing.state > worst.state) {
+            worst = Some(standing);
         }
     }
-    let (state, said) = match worst {
-        None => (State::Unknown, "nothing is known".to_owned()),
-        Some(standing) if standing.state == State::Compliant && count > 1 => {
-            (State::Compliant, format!("all {count} claims are proved, both ways"))
-        }
-        Some(standing) => (standing.state, format!("{}: {}", standing.claim, standing.summary)),
-    };
-    Line { state, said, is_as_made: is_right }
+    match worst {
+        None => Line::nothing(),
+        Some(standing) if standing.state == State::Compliant && all.len() > 1 => Line {
+            state: State::Compliant,
+            said: format!(
+                "all {} claims are proved: it and we offer TLS, and take no less",
+                all.len()
+            ),
+        },
+        Some(standing) => Line::of(standing),
+    }
 }
 
-/// What was found of our mail system, which is the same for every partner under the rule.
-fn of_rule(sending: Sending, standings: &[Standing]) -> Line {
+/// What was found of our mail system, which is the same for every partner under the connector.
+fn of_connector(sending: Sending, standings: &[Standing]) -> Line {
     let under = |one: &&Standing| {
         let mut partners = PARTNERS.iter().filter(|partner| partner.outbound == sending);
         one.claim == SENDS && partners.any(|partner| partner.domain == one.partner)
     };
-    let all: Vec<&Standing> = standings.iter().filter(under).collect();
-    let is_right = !all.is_empty() && all.iter().all(|one| is_as_made(one, sending.sender));
-    let worst = all.into_iter().max_by_key(|one| one.state);
-    match worst {
-        None => {
-            Line { state: State::Unknown, said: "nothing is known".to_owned(), is_as_made: false }
-        }
-        Some(worst) => Line {
-            state: worst.state,
-            said: format!("{}: {}", worst.claim, worst.summary),
-            is_as_made: is_right,
-        },
-    }
+    let worst = standings.iter().filter(under).max_by_key(|one| one.state);
+    worst.map_or_else(Line::nothing, Line::of)
 }
 
 /// Where there is more to see while it runs.

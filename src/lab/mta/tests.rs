@@ -26,6 +26,14 @@ struct World {
 
 impl World {
     async fn of(forcing: Forcing, script: impl FnOnce(&Ca) -> Script) -> Self {
+        Self::trying(RETRIES, forcing, script).await
+    }
+
+    async fn trying(
+        retries: Retries,
+        forcing: Forcing,
+        script: impl FnOnce(&Ca) -> Script,
+    ) -> Self {
         // The TLS library holds dates against the machine's clock.
         let now = crate::observe::clock::of_the_machine();
         let ca = Ca::new("Lab Root", now).unwrap();
@@ -41,7 +49,7 @@ impl World {
             port: peer.address().port(),
             connectors: vec![MtaConnector { domains: vec!["fabrikam.test".to_owned()], forcing }],
             roots: vec![ca.certificate().to_vec()],
-            retries: RETRIES,
+            retries,
         };
         let mta = Mta::start("127.0.0.1:0".parse().unwrap(), plan).await.unwrap();
         Self { ca, peer, mta, _dns: dns }
@@ -166,7 +174,12 @@ async fn what_is_refused_for_good_leaves_the_queue() {
 
 #[tokio::test]
 async fn nothing_is_taken_that_cannot_be_kept() {
-    let world = World::of(Forcing::Really, |_| Script::no_starttls()).await;
+    let once = Retries { first: RETRIES.lifetime, ..RETRIES };
+    let world =
+        World::trying(Retries { lifetime: RETRIES.lifetime * 2, ..once }, Forcing::Really, |_| {
+            Script::no_starttls()
+        })
+        .await;
     let mut talk = world.talk().await;
     for (line, code) in [
         ("RCPT TO:<b@fabrikam.test>", 503),
