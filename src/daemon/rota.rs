@@ -28,9 +28,12 @@ use crate::judge::{configured, outage};
 use crate::model::{
     claim::{Claim, Statement},
     event::Happening,
+    finding::{Finding, Severity},
     obstacle::ObstacleId,
     partner::Partner,
+    report::ClaimReport,
     signal::Signal,
+    state::State,
 };
 use crate::tell::web::Asked;
 use askers::Askers;
@@ -366,13 +369,28 @@ impl Rota {
     fn arrived_late(&mut self, late: Late) {
         let at = self.means.clock().now();
         let on = |work: &&Work| work.canaries_of() == Some(late.connector.as_str());
-        let works: Vec<Work> = self.works.iter().filter(on).cloned().collect();
+        let is_news = |work: &&Work| self.is_news(work, &late.proved.report);
+        let works: Vec<Work> = self.works.iter().filter(on).filter(is_news).cloned().collect();
         for work in works {
             let connector = late.connector.as_str();
             tracing::warn!(connector, "probe mail was delivered where it must not be");
             let basis = books::basis(&work, &self.means.config);
             self.books.look(&work, &basis, &late.proved, at);
         }
+    }
+
+    /// Whether something is broken that does not stand so already. A round sees the same sessions as whoever watches
+    /// for late ones: what it has told whole must not be told again in part.
+    fn is_news(&self, work: &Work, report: &ClaimReport) -> bool {
+        let standing = work.claims.first().and_then(|key| self.books.standing(key));
+        let Some(standing) = standing.filter(|standing| standing.state == State::Violated) else {
+            return true;
+        };
+        let breaks = report.findings.iter().filter(|one| one.severity == Severity::Violation);
+        let stands = |new: &Finding| {
+            standing.findings.iter().any(|old| (old.id, &old.subject) == (new.id, &new.subject))
+        };
+        !breaks.into_iter().all(stands)
     }
 
     fn watch_the_clock(&mut self) {

@@ -130,7 +130,9 @@ fn while_it_runs_every_command_works_on_it() {
     let history = mxwarden(scratch.path(), &["history", "--config", &config, "trusted.test"]);
     let history = { history }.output().unwrap();
     assert_eq!(history.status.code(), Some(0));
-    assert!(out(&history).contains("delivered-in-plaintext"), "{}", out(&history));
+    let changed = out(&history);
+    let sends = changed.lines().find(|line| line.contains("outbound/sender-enforces"));
+    assert!(sends.is_some_and(|line| line.contains("unknown → violated")), "{changed}");
     let mut verify = mxwarden(scratch.path(), &["verify", "--config", &config, "trusted.test"]);
     let verified = verify.output().unwrap();
     assert_eq!(verified.status.code(), Some(1), "{}", out(&verified));

@@ -6,6 +6,7 @@ use crate::lab::{
     dns::{LabDns, Zone},
     smtp::{Heard, Peer, Script},
 };
+use jiff::Timestamp;
 use std::net::Ipv4Addr;
 use tokio::net::TcpStream;
 
@@ -15,6 +16,11 @@ const RETRIES: Retries = Retries {
     most: Duration::from_millis(40),
     lifetime: Duration::from_secs(3600),
 };
+
+#[expect(clippy::disallowed_methods, reason = "the TLS library holds dates against this clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
 
 /// A mail system with one partner, who has one mail server.
 struct World {
@@ -34,9 +40,7 @@ impl World {
         forcing: Forcing,
         script: impl FnOnce(&Ca) -> Script,
     ) -> Self {
-        // The TLS library holds dates against the machine's clock.
-        let now = crate::observe::clock::of_the_machine();
-        let ca = Ca::new("Lab Root", now).unwrap();
+        let ca = Ca::new("Lab Root", now()).unwrap();
         let peer = Peer::start("127.0.0.1:0".parse().unwrap(), script(&ca)).await.unwrap();
         let zone = Zone::new()
             .mx("fabrikam.test", 10, HOST)
