@@ -8,10 +8,11 @@
 use super::{Ask, Done, Flight, PROOFS, Rota, askers::Order, works_of};
 use crate::daemon::{
     books,
-    drains::{self, Drains},
+    drains::{self, Drains, Occupied},
     matrix::Work,
     means::Means,
     round::Patience,
+    run::HELD,
     verify::{self, NoLeave},
 };
 use crate::model::{
@@ -21,7 +22,7 @@ use crate::model::{
 use crate::tell::web::{Answer, Asked, Reach};
 use jiff::{SignedDuration, Timestamp};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The time for one proof: what is at peers is bounded by deadlines of its own, probe mail by queues.
@@ -74,8 +75,25 @@ impl Rota {
         let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
         let (basis, began) = (books::basis(&work, &means.config), Instant::now());
         let of = work.clone();
-        let task = self.running.spawn(async move { prove(&means, &drains, &of, wanted).await });
-        self.flights.insert(task.id(), Flight { work, basis, began, lag });
+        let not_before = self.not_before(&work, wanted);
+        let task = self.running.spawn(async move {
+            sleep_until(not_before).await;
+            prove(&means, &drains, &of, wanted).await
+        });
+        let began_at = self.means.clock().now();
+        let flight = Flight { work, basis, began, began_at, lag, wanted, task: task.clone() };
+        self.flights.insert(task.id(), flight);
+    }
+
+    /// A look that is ordered must not be the one that was just made: what an endpoint showed is held for a moment.
+    fn not_before(&self, work: &Work, wanted: Wanted) -> Instant {
+        let looked = work.claims.iter().filter_map(|key| self.books.standing(key)?.looked_at);
+        let Some(looked) = looked.max().filter(|_| wanted == Wanted::ByOrder) else {
+            return Instant::now();
+        };
+        let since = self.means.clock().now().duration_since(looked);
+        let since = Duration::try_from(since).unwrap_or(HELD);
+        Instant::now() + HELD.saturating_sub(since)
     }
 
     /// Does what somebody asks for.
@@ -84,7 +102,7 @@ impl Rota {
             Ask::Verify { order, reply } => match self.ordered(&order) {
                 Ok(works) => {
                     for work in &works {
-                        if !self.is_running(work) {
+                        if !self.is_running(work) && !self.suspects.holds(work) {
                             self.begin(work.clone(), Duration::ZERO, Wanted::ByOrder);
                         }
                     }
@@ -176,8 +194,21 @@ async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted)
     {
         return Done::PutOff(at);
     }
-    let _turn = drains.turn(&connector.name, listening).await;
-    proved(means, work, MAIL_WITHIN).await
+    let _turn = drains.turn(connector, listening).await;
+    // Whoever had the turn before may have left its probes in the queue.
+    let now = means.clock().now();
+    if wanted == Wanted::ByTime
+        && let Some(at) = occupied_until(means, connector, now).await
+    {
+        return Done::PutOff(at);
+    }
+    let done = proved(means, work, MAIL_WITHIN).await;
+    if is_record_away(means) { Done::PutOff(later(now, TRY_AGAIN)) } else { done }
+}
+
+/// No probe is sent that cannot be written down: its round waits.
+fn is_record_away(means: &Means) -> bool {
+    means.store().is_some_and(|store| store.failure().is_some())
 }
 
 async fn proved(means: &Arc<Means>, work: &Work, within: Duration) -> Done {
@@ -191,10 +222,15 @@ async fn occupied_until(
     connector: &OutboundConnector,
     now: Timestamp,
 ) -> Option<Timestamp> {
+    if is_record_away(means) {
+        return Some(later(now, TRY_AGAIN));
+    }
     match drains::empty_at(means, connector).await {
         Ok(None) => None,
-        Ok(Some(empty)) if now > later(empty, EMPTY_WITHIN) => None,
-        Ok(Some(empty)) => Some(later(empty.max(now), A_LITTLE_LATER)),
+        Ok(Some(Occupied::UntilDrained(empty))) if now > later(empty, EMPTY_WITHIN) => None,
+        Ok(Some(Occupied::UntilDrained(empty) | Occupied::UntilGivenUp(empty))) => {
+            Some(later(empty.max(now), A_LITTLE_LATER))
+        }
         Err(error) => {
             let connector = connector.name.as_str();
             tracing::warn!(connector, %error, "no probe is sent while the record cannot be used");
