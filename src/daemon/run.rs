@@ -205,7 +205,12 @@ impl Daemon {
         let rota = Rota::new(Arc::clone(&means), only, books, outlets, wall);
         let (asks, asked) = mpsc::channel(ORDERS);
         let (web, wanted) = mpsc::channel(ORDERS);
-        let shared = Arc::new(Shared { metrics, snapshot: snapshots, orders: web });
+        let shared = Arc::new(Shared {
+            metrics,
+            snapshot: snapshots,
+            orders: web,
+            state_dir: config.state_dir.clone(),
+        });
         let pages = Pages::open(http, shared, &config, &stop_serving)?;
         let socket = control::listen(&config.state_dir)?;
         let desk = Desk { asks, speaker: speaker.clone(), teller, clock };
