@@ -78,6 +78,8 @@ pub struct Rota {
     drains: Arc<Drains>,
     running: JoinSet<Done>,
     flights: HashMap<Id, Flight>,
+    /// When each claim's last look was over: what was seen until then is no second look.
+    looked: HashMap<books::Key, Instant>,
     askers: Askers,
     suspects: Suspects,
     unsure_until: Option<Instant>,
@@ -155,6 +157,7 @@ impl Rota {
             drains: Arc::default(),
             running: JoinSet::new(),
             flights: HashMap::new(),
+            looked: HashMap::new(),
             askers: Askers::default(),
             suspects: Suspects::default(),
             unsure_until: None,
@@ -263,6 +266,8 @@ impl Rota {
         let config = &self.means.config;
         let partners: Vec<&Partner> = config.partners.iter().collect();
         self.works = works_of(config, &partners, &self.only);
+        let is_claimed = |key: &books::Key| self.works.iter().any(|work| work.claims.contains(key));
+        self.looked.retain(|key, _| is_claimed(key));
         let terms = Terms { works: &self.works, config, only: &self.only };
         let detail = self.books.adopt(terms);
         self.outlets.adopt(config);
@@ -394,6 +399,8 @@ impl Rota {
         }
         let outcome = proved.report.state.as_str();
         let took = began.elapsed();
+        let now = Instant::now();
+        self.looked.extend(work.claims.iter().map(|key| (key.clone(), now)));
         self.outlets.measure(&Signal::ProbeEnded { kind: kind(&work), outcome, took, lag });
         for (phase, took) in proved.spent.drain(..) {
             self.outlets.measure(&Signal::PhaseTook { phase, took });

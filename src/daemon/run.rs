@@ -42,7 +42,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// What an endpoint showed is held for so long: for the partners that share it, and no longer.
-pub(super) const HELD: Duration = Duration::from_secs(30);
+const HELD: Duration = Duration::from_secs(30);
 /// How long each part may take to end.
 const GRACE: Duration = Duration::from_secs(10);
 /// How often old evidence is forgotten.

@@ -12,7 +12,6 @@ use crate::daemon::{
     matrix::Work,
     means::Means,
     round::Patience,
-    run::HELD,
     verify::{self, NoLeave},
 };
 use crate::model::{
@@ -22,7 +21,7 @@ use crate::model::{
 use crate::tell::web::{Answer, Asked, Reach};
 use jiff::{SignedDuration, Timestamp};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The time for one proof: what is at peers is bounded by deadlines of its own, probe mail by queues.
@@ -75,25 +74,17 @@ impl Rota {
         let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
         let (basis, began) = (books::basis(&work, &means.config), Instant::now());
         let of = work.clone();
-        let not_before = self.not_before(&work, wanted);
-        let task = self.running.spawn(async move {
-            sleep_until(not_before).await;
-            prove(&means, &drains, &of, wanted).await
-        });
+        let anew_after = work.claims.iter().filter_map(|key| self.looked.get(key)).max().copied();
+        let patience = move |within| Patience {
+            until: Instant::now() + within,
+            stop: CancellationToken::new(),
+            anew_after,
+        };
+        let task =
+            self.running.spawn(async move { prove(&means, &drains, &of, wanted, patience).await });
         let began_at = self.means.clock().now();
         let flight = Flight { work, basis, began, began_at, lag, wanted, task: task.clone() };
         self.flights.insert(task.id(), flight);
-    }
-
-    /// A look that is ordered must not be the one that was just made: what an endpoint showed is held for a moment.
-    fn not_before(&self, work: &Work, wanted: Wanted) -> Instant {
-        let looked = work.claims.iter().filter_map(|key| self.books.standing(key)?.looked_at);
-        let Some(looked) = looked.max().filter(|_| wanted == Wanted::ByOrder) else {
-            return Instant::now();
-        };
-        let since = self.means.clock().now().duration_since(looked);
-        let since = Duration::try_from(since).unwrap_or(HELD);
-        Instant::now() + HELD.saturating_sub(since)
     }
 
     /// Does what somebody asks for.
@@ -166,7 +157,11 @@ async fn look(
         Reach::Configured => &means.observer,
         Reach::Public => &means.strangers,
     };
-    let patience = Patience { until: Instant::now() + LOOK_WITHIN, stop: CancellationToken::new() };
+    let patience = Patience {
+        until: Instant::now() + LOOK_WITHIN,
+        stop: CancellationToken::new(),
+        anew_after: None,
+    };
     let claim = crate::model::claim::Claim::OUTBOUND_RECEIVER_OFFERS;
     let targets = std::slice::from_ref(target);
     let proved =
@@ -175,7 +170,13 @@ async fn look(
 }
 
 /// Proves a work, or says when to try again.
-async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted) -> Done {
+async fn prove(
+    means: &Arc<Means>,
+    drains: &Drains,
+    work: &Work,
+    wanted: Wanted,
+    patience: impl Fn(Duration) -> Patience,
+) -> Done {
     let now = means.clock().now();
     match verify::ask_leave(means, work).await {
         Ok(()) => {}
@@ -187,7 +188,7 @@ async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted)
     }
     let canaries = work.canaries_of().and_then(|name| means.config.outbound(name));
     let (Some(connector), Some(listening)) = (canaries, means.canaries()) else {
-        return proved(means, work, LOOK_WITHIN).await;
+        return proved(means, work, &patience(LOOK_WITHIN)).await;
     };
     if wanted == Wanted::ByTime
         && let Some(at) = occupied_until(means, connector, now).await
@@ -202,7 +203,7 @@ async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted)
     {
         return Done::PutOff(at);
     }
-    let done = proved(means, work, MAIL_WITHIN).await;
+    let done = proved(means, work, &patience(MAIL_WITHIN)).await;
     if is_record_away(means) { Done::PutOff(later(now, TRY_AGAIN)) } else { done }
 }
 
@@ -211,9 +212,8 @@ fn is_record_away(means: &Means) -> bool {
     means.store().is_some_and(|store| store.failure().is_some())
 }
 
-async fn proved(means: &Arc<Means>, work: &Work, within: Duration) -> Done {
-    let patience = Patience { until: Instant::now() + within, stop: CancellationToken::new() };
-    Done::Proved(Box::new(verify::prove_now(means, work, &patience).await))
+async fn proved(means: &Arc<Means>, work: &Work, patience: &Patience) -> Done {
+    Done::Proved(Box::new(verify::prove_now(means, work, patience).await))
 }
 
 /// When probe mail may be sent under a connector; none where it may be now.

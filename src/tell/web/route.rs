@@ -3,8 +3,7 @@
 //! Invariant: no page runs a script, loads anything, is framed, or is kept by a cache.
 
 use super::{
-    Shared, WebLimits, WebPlan,
-    archive,
+    Shared, WebLimits, WebPlan, archive,
     guard::{Entry, Guard},
     page, probe,
 };

@@ -150,12 +150,8 @@ fn obstacles(page: &mut String, obstacles: &[Obstacle]) {
     page.push_str("<h3>Obstacles</h3>\n<ul>\n");
     for Obstacle { id, subject, detail } in obstacles.iter().take(FINDINGS) {
         let explained = id.explanation();
-        let _ = writeln!(
-            page,
-            "<li>{id} at {}: {}\n<dl>",
-            escaped(subject),
-            escaped(explained.title)
-        );
+        let _ =
+            writeln!(page, "<li>{id} at {}: {}\n<dl>", escaped(subject), escaped(explained.title));
         fact(page, "Seen", &escaped(detail));
         fact(page, "What to do", &escaped(explained.advice));
         page.push_str("</dl></li>\n");

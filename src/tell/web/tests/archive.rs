@@ -107,8 +107,11 @@ fn told(state: State) -> Standing {
         reference: "RFC 5280".to_owned(),
         ..violation(FindingId::CertExpired, "mx.fabrikam.test [192.0.2.1]:25")
     };
-    let obstacle =
-        Obstacle { id: ObstacleId::ConnectTimeout, subject: "mx2".into(), detail: "silence".into() };
+    let obstacle = Obstacle {
+        id: ObstacleId::ConnectTimeout,
+        subject: "mx2".into(),
+        detail: "silence".into(),
+    };
     Standing {
         state,
         summary: "1 of 1 endpoints falls short".to_owned(),
@@ -227,7 +230,11 @@ async fn what_strangers_say_is_no_markup_and_of_bounded_length() {
     running.record.commit(&Commit { events, ..Commit::default() }).unwrap();
     let link = crate::tell::path::partner(evil);
     let page = running.get(&format!("/{link}")).await.body;
-    assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\\x1b[31m\\u{202e}&quot;&amp;"));
+    assert!(
+        page.contains(
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\\x1b[31m\\u{202e}&quot;&amp;"
+        )
+    );
     assert!(!page.contains("<script") && !page.contains(['\u{1b}', '\u{202e}']));
     for cut in [
         "10 more findings are not shown",

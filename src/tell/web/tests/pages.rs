@@ -128,8 +128,11 @@ async fn the_page_is_a_matrix_worst_first_and_nothing_from_outside_is_markup() {
     }));
     let page = running.get("/").await.body;
     let place = |word: &str| page.find(word).unwrap_or_else(|| panic!("{word}\n{page}"));
-    let order =
-        ["&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;</a></th>", ">Unsure<", ">Good<"];
+    let order = [
+        "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;</a></th>",
+        ">Unsure<",
+        ">Good<",
+    ];
     assert!(order.map(place).is_sorted());
     assert!(page.contains("3 partners: 1 violated, 1 unknown, 1 compliant."));
     assert!(page.contains("seen &lt;b&gt;\\x1b[31m\\u{202e}"));

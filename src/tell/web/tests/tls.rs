@@ -11,7 +11,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// A certificate of our own CA, in files.
 pub(super) struct Files {
     ca: Ca,
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
     pub(super) files: CertificateFiles,
 }
 
