@@ -94,14 +94,13 @@ pub(super) fn claims(section: &Section<'_>) -> ClaimTimes {
         enforces.mistake("partner_interval", what, "24h or more");
     }
     let times = |section: &Section<'_>, usual| times_of(section, ("interval", "max_age"), usual);
-    let claims = ClaimTimes {
+    ClaimTimes {
         configured: times(&section.section("configured"), usual.configured),
         receiver_enforces: times(&enforces, usual.receiver_enforces),
         partner_receiver_enforces: partner,
         receiver_offers: times(&section.section("receiver-offers"), usual.receiver_offers),
         sender_enforces: times(&section.section("sender-enforces"), usual.sender_enforces),
-    };
-    claims
+    }
 }
 
 fn times_of(
@@ -131,7 +130,7 @@ pub(super) fn rounds(section: &Section<'_>) -> Rounds {
     let quorums = [("all", Quorum::All), ("any", Quorum::Any)];
     let confirm = section.number("confirm", 1..=100).unwrap_or(usual.confirm);
     let beacons = section.list_by("beacons", "such as host:mx.contoso.test", host_target);
-    let rounds = Rounds {
+    Rounds {
         confirm,
         quorum: section.word("quorum", &quorums).map_or(usual.quorum, |word| word.value),
         warn_days: section.number("warn_days", 0..=36500).unwrap_or(usual.warn_days),
@@ -142,8 +141,7 @@ pub(super) fn rounds(section: &Section<'_>) -> Rounds {
             .number("per_operator_per_minute", 1..=10_000)
             .unwrap_or(usual.per_operator_per_minute),
         beacons: values(beacons).into_iter().map(|(host, port)| Beacon { host, port }).collect(),
-    };
-    rounds
+    }
 }
 
 pub(super) fn record(section: &Section<'_>) -> Record {
@@ -160,8 +158,7 @@ pub(super) fn record(section: &Section<'_>) -> Record {
         );
         section.mistake(key, what, "");
     }
-    let record = Record { keep, keep_violations };
-    record
+    Record { keep, keep_violations }
 }
 
 pub(super) fn http(section: &Section<'_>, files: &Files) -> Http {

@@ -34,14 +34,6 @@ pub struct Drains {
 #[derive(Debug, Default)]
 struct Draining(BTreeMap<String, Host>);
 
-impl Draining {
-    fn end(&mut self, canaries: &Canaries) {
-        for host in std::mem::take(&mut self.0).into_values() {
-            canaries.end_drain(&host);
-        }
-    }
-}
-
 /// The line of a connector, for as long as a round lasts.
 #[derive(Debug)]
 pub struct Turn(#[expect(dead_code, reason = "held")] OwnedMutexGuard<Draining>);
@@ -53,9 +45,13 @@ impl Drains {
     }
 
     /// Takes the line of a connector for a round.
-    pub async fn turn(&self, connector: &str, canaries: &Canaries) -> Turn {
-        let mut line = self.line(connector).lock_owned().await;
-        line.end(canaries);
+    pub async fn turn(&self, connector: &OutboundConnector, canaries: &Canaries) -> Turn {
+        let mut line = self.line(&connector.name).lock_owned().await;
+        line.0.clear();
+        // All of them: a round that was broken off may have left one good.
+        for stand in connector.canaries.values().filter_map(|domain| canaries.stand(domain)) {
+            canaries.end_drain(&stand.hostname);
+        }
         Turn(line)
     }
 
@@ -63,6 +59,12 @@ impl Drains {
     pub async fn run(&self, means: &Means) {
         let Some(canaries) = means.canaries() else { return };
         let mut changes = canaries.log().changes();
+        // Canaries that were made anew drain for nobody.
+        for connector in &means.config.outbound {
+            if let Ok(mut line) = self.line(&connector.name).try_lock_owned() {
+                line.0.clear();
+            }
+        }
         loop {
             for connector in &means.config.outbound {
                 if let Err(error) = self.pass(means, canaries, connector).await {
@@ -121,7 +123,16 @@ impl Drains {
     }
 }
 
-/// When the queue should be empty of what is in it now: when its youngest probe is drained; none where it is empty.
+/// Until when canaries of a connector are taken by probes of earlier rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupied {
+    /// Our mail system will be told to deliver the last of them then.
+    UntilDrained(Timestamp),
+    /// Our mail system gives the last of them up then: its canary cannot turn good, or never should.
+    UntilGivenUp(Timestamp),
+}
+
+/// Until when the canaries of a connector are taken; none where they are free.
 ///
 /// # Errors
 ///
@@ -129,17 +140,30 @@ impl Drains {
 pub async fn empty_at(
     means: &Means,
     connector: &OutboundConnector,
-) -> Result<Option<Timestamp>, LedgerError> {
-    let (Some(drain_after), Some(ledger)) = (connector.timing.drain_after, means.ledger()) else {
+) -> Result<Option<Occupied>, LedgerError> {
+    let (Some(canaries), Some(ledger)) = (means.canaries(), means.ledger()) else {
         return Ok(None);
     };
     let now = means.clock().now();
-    let mut last: Option<Timestamp> = None;
+    let (mut drained, mut given_up): (Option<Timestamp>, Option<Timestamp>) = (None, None);
     for domain in connector.canaries.values() {
-        let open = ledger.open_probes(domain.clone(), now).await?;
-        last = last.max(open.iter().map(|probe| later(probe.created_at, drain_after)).max());
+        let stand = canaries.stand(domain);
+        let drain_after = stand.filter(|stand| stand.can_drain).and(connector.timing.drain_after);
+        for probe in ledger.open_probes(domain.clone(), now).await? {
+            match drain_after {
+                Some(after) => {
+                    let at = later(probe.created_at, after).min(probe.expires_at);
+                    drained = drained.max(Some(at));
+                }
+                None => given_up = given_up.max(Some(probe.expires_at)),
+            }
+        }
     }
-    Ok(last)
+    Ok(match (given_up, drained) {
+        (Some(at), drained) => Some(Occupied::UntilGivenUp(at.max(drained.unwrap_or(at)))),
+        (None, Some(at)) => Some(Occupied::UntilDrained(at)),
+        (None, None) => None,
+    })
 }
 
 fn later(at: Timestamp, by: Duration) -> Timestamp {

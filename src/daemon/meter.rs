@@ -3,9 +3,11 @@
 use crate::model::signal::Signal;
 use std::{fmt, sync::Arc};
 
+type Taker = dyn Fn(&Signal) + Send + Sync;
+
 /// Takes measurements. Never blocks.
 #[derive(Clone, Default)]
-pub struct Meter(Option<Arc<dyn Fn(&Signal) + Send + Sync>>);
+pub struct Meter(Option<Arc<Taker>>);
 
 impl Meter {
     /// One that hands them on.

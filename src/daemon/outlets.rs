@@ -5,16 +5,28 @@
 use super::{books::Outbox, meter::Meter, run::Speaker, store::Store};
 use crate::config::Config;
 use crate::model::{claim::Claim, event::Event, signal::Signal, standing::Standing};
+use crate::record::Commit;
 use crate::tell::{
     metrics::{Metrics, Pace, Shown},
     web::{Configured, Readiness, Snapshot},
 };
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::{
+    sync::{
+        mpsc::{self, error::TrySendError},
+        watch,
+    },
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 /// From one snapshot to the next.
 const SNAPSHOTS: Duration = Duration::from_secs(1);
 
+/// Commits on their way to the record.
+const COMMITS: usize = 64;
+/// How long the books wait for room in the record before they look again.
+const ROOM: Duration = Duration::from_millis(200);
 /// Events that wait while the alerts are begun anew.
 const UNTOLD: usize = 1000;
 
@@ -22,6 +34,10 @@ const UNTOLD: usize = 1000;
 #[derive(Debug)]
 pub struct Outlets {
     store: Store,
+    commits: mpsc::Sender<Commit>,
+    /// What waits for the record: no more than proofs that were under way when it was pressed.
+    pending: VecDeque<Commit>,
+    recorder: Option<JoinHandle<()>>,
     metrics: Arc<Metrics>,
     meter: Meter,
     snapshot: watch::Sender<Arc<Snapshot>>,
@@ -45,10 +61,22 @@ struct Scenery {
 }
 
 impl Outlets {
-    /// Everything that takes what happens.
+    /// Everything that takes what happens. Needs a runtime.
     pub fn new(store: Store, metrics: Arc<Metrics>, meter: Meter, speaker: Speaker) -> Self {
+        let (commits, mut taken) = mpsc::channel(COMMITS);
+        let record = store.clone();
+        let recorder = tokio::spawn(async move {
+            while let Some(commit) = taken.recv().await {
+                if let Err(error) = record.commit(commit).await {
+                    tracing::error!(%error, "what happened cannot be recorded");
+                }
+            }
+        });
         Self {
             store,
+            commits,
+            pending: VecDeque::new(),
+            recorder: Some(recorder),
             metrics,
             meter,
             snapshot: watch::Sender::new(Arc::default()),
@@ -79,7 +107,7 @@ impl Outlets {
 
     /// Whether so much waits for the record that nothing more should be begun.
     pub fn is_pressed(&self) -> bool {
-        self.store.is_pressed()
+        self.store.is_pressed() || !self.pending.is_empty()
     }
 
     /// The first round is under way.
@@ -106,14 +134,13 @@ impl Outlets {
     }
 
     /// Takes what was entered.
-    pub async fn take(&mut self, outbox: Outbox, standings: impl FnOnce() -> Vec<Standing>) {
+    pub fn take(&mut self, outbox: Outbox, standings: impl FnOnce() -> Vec<Standing>) {
         self.pulse.send_replace(Instant::now());
         self.is_stale |= outbox.is_changed || self.has_another_health();
-        if !outbox.commit.is_empty()
-            && let Err(error) = self.store.commit(outbox.commit).await
-        {
-            tracing::error!(%error, "what happened cannot be recorded");
+        if !outbox.commit.is_empty() {
+            self.pending.push_back(outbox.commit);
         }
+        self.record_what_waits();
         let has_news = !outbox.events.is_empty();
         let is_time = self.shown_at.is_none_or(|at| at.elapsed() >= SNAPSHOTS);
         if (self.is_stale && is_time) || has_news {
@@ -124,7 +151,8 @@ impl Outlets {
                 Some(alerts) => {
                     alerts.on(Arc::new(standings), std::mem::take(&mut self.untold));
                 }
-                // Without a channel nobody ever will; with one it is being begun anew.
+                None if self.shown.channels.is_empty() => self.untold.clear(),
+                // They are being begun anew.
                 None => {
                     self.untold.drain(..self.untold.len().saturating_sub(UNTOLD)).for_each(drop)
                 }
@@ -132,9 +160,54 @@ impl Outlets {
         }
     }
 
-    /// When the next snapshot is due, where one waits.
+    /// Ends once the one who hands over to the record has died, which it never should.
+    pub async fn recorder_died(&mut self) {
+        match &mut self.recorder {
+            Some(recorder) => {
+                // How it died is in the log.
+                let _ = recorder.await;
+                self.recorder = None;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// When something that waits is due: a snapshot, or room in the record.
     pub fn wake(&self) -> Option<Instant> {
-        self.shown_at.filter(|_| self.is_stale).map(|at| at + SNAPSHOTS)
+        let snapshot = self.shown_at.filter(|_| self.is_stale).map(|at| at + SNAPSHOTS);
+        let record = (!self.pending.is_empty()).then(|| Instant::now() + ROOM);
+        [snapshot, record].into_iter().flatten().min()
+    }
+
+    /// The record may be away: whoever keeps the books never waits for it.
+    fn record_what_waits(&mut self) {
+        while let Some(commit) = self.pending.pop_front() {
+            match self.commits.try_send(commit) {
+                Ok(()) => {}
+                Err(TrySendError::Full(commit) | TrySendError::Closed(commit)) => {
+                    self.pending.push_front(commit);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Hands everything to the record that is still here, within its time; whether it was.
+    pub async fn close(self, within: Duration) -> bool {
+        let Self { commits, pending, recorder, .. } = self;
+        let rest = async move {
+            for commit in pending {
+                if commits.send(commit).await.is_err() {
+                    break;
+                }
+            }
+            drop(commits);
+            if let Some(recorder) = recorder {
+                // One that panicked has recorded all it will.
+                let _ = recorder.await;
+            }
+        };
+        timeout(within, rest).await.is_ok()
     }
 
     fn has_another_health(&self) -> bool {
@@ -145,7 +218,8 @@ impl Outlets {
         self.store.failure().map_or(Ok(()), Err)
     }
 
-    fn show(&mut self, standings: &[Standing]) {
+    /// Shows how every claim stands.
+    pub fn show(&mut self, standings: &[Standing]) {
         self.is_stale = false;
         self.shown_at = Some(Instant::now());
         let Scenery { targets, paces, canaries, channels } = &self.shown;

@@ -146,11 +146,11 @@ pub async fn run(plan: RunPlan, life: Life) -> Result<(), RunError> {
 /// A daemon that has begun.
 struct Daemon {
     store: Store,
-    config: Config,
     means: watch::Receiver<Arc<Means>>,
     rota: JoinHandle<Outlets>,
     pages: Pages,
     reloads: JoinHandle<()>,
+    control: JoinHandle<()>,
     pulse: watch::Receiver<Instant>,
     speaker: Speaker,
     /// Ends the loop.
@@ -205,11 +205,16 @@ impl Daemon {
         let rota = Rota::new(Arc::clone(&means), only, books, outlets, wall);
         let (asks, asked) = mpsc::channel(ORDERS);
         let (web, wanted) = mpsc::channel(ORDERS);
-        let shared = Arc::new(Shared { metrics, snapshot: snapshots, orders: web });
+        let shared = Arc::new(Shared {
+            metrics,
+            snapshot: snapshots,
+            orders: web,
+            state_dir: config.state_dir.clone(),
+        });
         let pages = Pages::open(http, shared, &config, &stop_serving)?;
         let socket = control::listen(&config.state_dir)?;
         let desk = Desk { asks, speaker: speaker.clone(), teller, clock };
-        tokio::spawn(control::serve(socket, desk, stop_serving.clone()));
+        let control = tokio::spawn(control::serve(socket, desk, stop_serving.clone()));
         let (new_means, reloaded) = mpsc::channel(1);
         let (current, means) = watch::channel(means);
         let inlets =
@@ -223,10 +228,10 @@ impl Daemon {
         Ok(Self {
             reloads: tokio::spawn(reloads.run(life.reload)),
             store,
-            config,
             means,
             rota,
             pages,
+            control,
             pulse,
             speaker,
             stop_rota,
@@ -238,12 +243,15 @@ impl Daemon {
     /// Until it is told to stop, or a part dies.
     async fn go_on(mut self) -> Result<(), RunError> {
         served::ready();
-        let (store, record, clock) =
-            (self.store.clone(), self.config.record, self.means.borrow().clock());
+        let (store, means) = (self.store.clone(), self.means.clone());
         let housekeeping = async {
             let mut ticks = interval(PRUNING);
             loop {
                 ticks.tick().await;
+                let (record, clock) = {
+                    let means = means.borrow();
+                    (means.config.record, means.clock())
+                };
                 let pruned = store.prune(clock.now(), record.keep, record.keep_violations).await;
                 match pruned {
                     Ok(0) => {}
@@ -257,8 +265,10 @@ impl Daemon {
             () = self.stop.cancelled() => None,
             () = store.died() => Some("the writer of the record"),
             _ = &mut self.rota => Some("the loop"),
+            _ = &mut self.reloads => Some("the reader of configurations"),
+            _ = &mut self.control => Some("the control socket"),
             () = self.pages.died() => Some("the HTTP listener"),
-            () = served::feed_the_watchdog(&mut self.pulse, STUCK) => None,
+            () = served::feed_the_watchdog(&self.pulse, STUCK) => None,
             () = housekeeping => None,
         };
         let died = self.end().await;
@@ -276,13 +286,13 @@ impl Daemon {
         self.stop_rota.cancel();
         let mut rota = self.rota;
         let ended = if rota.is_finished() { None } else { timeout(GRACE, &mut rota).await.ok() };
-        let died = match ended {
-            Some(Err(_)) => Some("the loop"),
-            Some(Ok(_)) => None,
+        let (died, outlets) = match ended {
+            Some(Err(_)) => (Some("the loop"), None),
+            Some(Ok(outlets)) => (None, Some(outlets)),
             None => {
                 rota.abort();
                 tracing::warn!("the loop did not end in time, and was broken off");
-                None
+                (None, None)
             }
         };
         let means = Arc::clone(&self.means.borrow());
@@ -293,6 +303,11 @@ impl Daemon {
             tracing::warn!("sessions with canaries did not end in time");
         }
         self.speaker.end(GRACE).await;
+        if let Some(outlets) = outlets
+            && !outlets.close(GRACE).await
+        {
+            tracing::error!("not everything that happened has reached the record");
+        }
         if let Err(unwritten) = self.store.flush(GRACE).await {
             tracing::error!(%unwritten, "not everything is recorded");
         }

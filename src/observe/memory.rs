@@ -72,7 +72,7 @@ impl Memory {
         let is_old = |since: Instant| self.holds_for.is_some() && since.elapsed() > VANTAGE;
         let (since, mut vantage) = held
             .filter(|(since, _)| !is_old(*since))
-            .unwrap_or((Instant::now(), Vantage::default()));
+            .unwrap_or_else(|| (Instant::now(), Vantage::default()));
         vantage.port25_tried += 1;
         if matches!(session.ending, Ending::Connect(ConnectFailure::TimedOut(_))) {
             vantage.port25_timed_out += 1;

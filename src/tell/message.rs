@@ -11,7 +11,10 @@ mod part;
 #[cfg(test)]
 mod tests;
 
-use super::decide::{Expiring, Group, Speech};
+use super::{
+    decide::{Expiring, Group, Speech},
+    path,
+};
 use crate::model::{
     claim::{Claim, Direction, Statement},
     event::Event,
@@ -321,28 +324,15 @@ pub fn lasted(span: SignedDuration) -> String {
     }
 }
 
-/// A path segment of a link.
-fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
 /// The page of a partner.
 fn partner_link(words: &Words<'_>, partner: &str) -> Option<String> {
-    words.base_url.map(|base| format!("{base}/partner/{}", segment(partner)))
+    words.base_url.map(|base| format!("{base}/{}", path::partner(partner)))
 }
 
 /// The evidence of this digest.
 fn evidence_link(words: &Words<'_>, digest: &str) -> String {
     match words.base_url {
-        Some(base) => format!("{base}/evidence/{}", segment(digest)),
+        Some(base) => format!("{base}/{}", path::evidence(digest)),
         None => digest.to_owned(),
     }
 }

@@ -7,5 +7,7 @@
 pub mod decide;
 pub mod message;
 pub mod metrics;
+pub mod path;
+pub mod phrase;
 pub mod send;
 pub mod web;

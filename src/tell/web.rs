@@ -1,16 +1,18 @@
-//! HTTP: metrics, health, one probe on demand, and one page.
+//! HTTP: metrics, health, one probe on demand, and pages for people.
 //!
 //! 1. [`serve`] refuses a plan that would open us to strangers, then accepts, up to so many connections at once.
 //! 2. A connection speaks TLS where there is a [`Certificate`], then HTTP/1.1, for so long and no longer.
 //! 3. A request shows its token, unless its path is open; then it is routed, within a deadline.
 //! 4. What it is answered with was made by the daemon: the [`Snapshot`], the metrics; an order goes to the daemon
-//!    through a bounded channel, and a full one is an answer too.
+//!    through a bounded channel, and a full one is an answer too. History and evidence are read from the record.
 //!
 //! | path | says |
 //! | --- | --- |
 //! | `/` | the matrix of partners and claims, worst first |
+//! | `/evidence/DIGEST` | the evidence of this digest, as it was stored |
 //! | `/healthz` | that we live |
 //! | `/metrics` | the metrics |
+//! | `/partner/NAME` | each claim of this partner, what it rests on, and what changed |
 //! | `/probe` | what one look at one target finds: see `probe` |
 //! | `/readyz` | whether the configuration is loaded, the store takes writes, and the first round is under way |
 //!
@@ -18,6 +20,7 @@
 //! Invariant: everything a client may make us read, hold or wait for is bounded by [`WebLimits`].
 
 mod accept;
+mod archive;
 mod certificate;
 mod guard;
 mod page;
@@ -32,7 +35,7 @@ use crate::model::{
     order::Order, report::ClaimReport, requirement::Requirement, standing::Standing, target::Target,
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Paths that may be left without a token.
@@ -96,6 +99,8 @@ pub struct WebLimits {
     pub request_within: Duration,
     /// A connection, however busy; then it is let finish what it is at.
     pub connection_within: Duration,
+    /// Reads of the record at once, until what was read is sent.
+    pub reads: usize,
     /// Probes at once.
     pub probes: usize,
     /// One probe, where the client does not say less.
@@ -117,6 +122,7 @@ impl Default for WebLimits {
             head_within: Duration::from_secs(15),
             request_within: Duration::from_secs(15),
             connection_within: Duration::from_secs(120),
+            reads: 4,
             probes: 8,
             probe_within: Duration::from_secs(60),
             certificate_every: Duration::from_secs(30),
@@ -134,6 +140,8 @@ pub struct Shared {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Where orders go.
     pub orders: mpsc::Sender<Asked>,
+    /// The state directory: the record in it is read beside whoever writes.
+    pub state_dir: PathBuf,
 }
 
 /// What stands, as of one instant.

@@ -126,7 +126,8 @@ fn serve_metrics(
     let address = listener.local_addr().unwrap();
     let (_, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (orders, _) = mpsc::channel(1);
-    let shared = Shared { metrics: Arc::new(metrics), snapshot, orders };
+    let shared =
+        Shared { metrics: Arc::new(metrics), snapshot, orders, state_dir: scratch.to_owned() };
     drop(runtime.spawn(serve(listener, plan, Arc::new(shared), shutdown.clone())));
     address
 }

@@ -8,6 +8,7 @@ use crate::model::{
     report::{FORMAT, Tool},
     state::State,
 };
+use crate::tell::phrase::Phrase;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -114,17 +115,15 @@ struct Row {
 
 impl Row {
     fn of(event: &Event) -> Self {
-        let (word, what, why) = told(&event.what);
-        let (states, evidence) = match &event.what {
-            Happening::StateChanged { from, to, evidence, .. } => {
-                (Some((*from, *to)), evidence.clone())
-            }
+        let Phrase { word, what, why, evidence } = Phrase::of(&event.what);
+        let states = match &event.what {
+            Happening::StateChanged { from, to, .. } => Some((*from, *to)),
             Happening::ConfigReloaded { .. }
             | Happening::Noticed { .. }
             | Happening::SelfOutageBegan { .. }
             | Happening::SelfOutageEnded { .. }
             | Happening::Started { .. }
-            | Happening::Stopped => (None, String::new()),
+            | Happening::Stopped => None,
         };
         Self {
             at: event.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -136,42 +135,5 @@ impl Row {
             why,
             evidence,
         }
-    }
-}
-
-/// The word of the event, what happened, and why.
-fn told(what: &Happening) -> (&'static str, String, String) {
-    match what {
-        Happening::ConfigReloaded { detail } => {
-            ("config-reloaded", "configuration reloaded".to_owned(), detail.clone())
-        }
-        Happening::Noticed { finding } => {
-            let mut why = finding.subject.clone();
-            for (label, text) in [("seen", &finding.seen), ("expected", &finding.expected)] {
-                if !text.is_empty() {
-                    why.push_str(&format!("; {label} {text}"));
-                }
-            }
-            ("noticed", finding.id.to_string(), why)
-        }
-        Happening::SelfOutageBegan { detail } => {
-            ("self-outage-began", "our own outage began".to_owned(), detail.clone())
-        }
-        Happening::SelfOutageEnded { detail } => {
-            ("self-outage-ended", "our own outage ended".to_owned(), detail.clone())
-        }
-        Happening::Started { version } => {
-            ("started", "mxwarden started".to_owned(), format!("version {version}"))
-        }
-        Happening::StateChanged { from, to, summary, findings, obstacles, .. } => {
-            let ids = findings.iter().map(|id| id.as_str());
-            let ids: Vec<&str> = ids.chain(obstacles.iter().map(|id| id.as_str())).collect();
-            let why = match ids.as_slice() {
-                [] => summary.clone(),
-                ids => format!("{summary} ({})", ids.join(", ")),
-            };
-            ("state-changed", format!("{from} → {to}"), why)
-        }
-        Happening::Stopped => ("stopped", "mxwarden stopped".to_owned(), String::new()),
     }
 }

@@ -165,7 +165,7 @@ pub(super) fn stopping() {
 }
 
 /// Tells systemd that the loop goes round, for as long as it does; without a watchdog it only waits.
-pub(super) async fn feed_the_watchdog(pulse: &mut watch::Receiver<Instant>, stuck: Duration) {
+pub(super) async fn feed_the_watchdog(pulse: &watch::Receiver<Instant>, stuck: Duration) {
     let Some(within) = sd_notify::watchdog_enabled() else {
         return std::future::pending().await;
     };

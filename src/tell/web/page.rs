@@ -1,9 +1,15 @@
-//! The one page: the matrix of partners and claims, worst first, readable without JavaScript or colour.
+//! Pages for people, readable without JavaScript or colour: the matrix of partners and claims, worst first, and the
+//! page of each partner.
 //!
-//! Invariant: nothing from outside reaches it unescaped, and it is of bounded length.
+//! Invariant: nothing from outside reaches one unescaped, and each is of bounded length.
+
+mod partner;
+
+pub(super) use partner::{CHANGES, Changes, nobody, partner};
 
 use super::Snapshot;
 use crate::model::{claim::Claim, standing::Standing, state::State};
+use crate::tell::path;
 use crate::wire::text;
 use axum::http::HeaderValue;
 use sha2::{Digest as _, Sha256};
@@ -13,11 +19,14 @@ use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
 const PARTNERS: usize = 500;
 /// Claims that are told in a sentence each.
 const SENTENCES: usize = 200;
+/// The longest text from outside, in characters.
+const TEXT: usize = 2000;
 
 const STYLE: &str = "body{font:1em/1.4 system-ui,sans-serif;margin:2em;color:#111;background:#fff}\
 table{border-collapse:collapse}th,td{border:1px solid #888;padding:.3em .6em;text-align:left}\
 thead th{background:#eee}td.violated{background:#fbd5d5;font-weight:bold}td.unknown{background:#fdf0c4}\
-td.compliant{background:#dff3df}td.none{color:#666}";
+td.compliant{background:#dff3df}td.none{color:#666}td a{color:inherit}\
+dt{font-weight:bold}dd{overflow-wrap:anywhere}td{overflow-wrap:anywhere}";
 
 /// What a browser may do with it: apply its one style sheet, and nothing else.
 pub(super) fn policy() -> HeaderValue {
@@ -50,13 +59,22 @@ fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
     rows
 }
 
-/// The page.
+/// What every page ends with.
+const END: &str = "</body>\n</html>\n";
+
+/// What every page begins with.
+fn begun(title: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+    )
+}
+
+/// The matrix.
 pub(super) fn index(snapshot: &Snapshot) -> String {
     let rows = rows(snapshot);
-    let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>mxwarden</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n<h1>mxwarden</h1>\n"
-    );
+    let mut page = begun("mxwarden");
     if rows.is_empty() {
         page.push_str("<p>Nothing is claimed: no partner is configured.</p>\n");
     } else {
@@ -65,12 +83,12 @@ pub(super) fn index(snapshot: &Snapshot) -> String {
     }
     page.push_str(
         "<h2>Paths</h2>\n<ul>\n\
-         <li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n\
-         <li><a href=\"/healthz\">/healthz</a>: whether mxwarden lives</li>\n\
-         <li><a href=\"/readyz\">/readyz</a>: whether it does its work</li>\n\
-         <li>/probe?target=DOMAIN&amp;require=LEVEL: one look at one target, as metrics</li>\n\
-         </ul>\n</body>\n</html>\n",
+         <li><a href=\"metrics\">/metrics</a>: for Prometheus</li>\n\
+         <li><a href=\"healthz\">/healthz</a>: whether mxwarden lives</li>\n\
+         <li><a href=\"readyz\">/readyz</a>: whether it does its work</li>\n\
+         <li>/probe?target=DOMAIN&amp;require=LEVEL: one look at one target, as metrics</li>\n</ul>\n",
     );
+    page.push_str(END);
     page
 }
 
@@ -93,13 +111,17 @@ fn matrix(page: &mut String, rows: &[Row<'_>]) {
     }
     page.push_str("</tr>\n</thead>\n<tbody>\n");
     for row in rows.iter().take(PARTNERS) {
-        let partner = escaped(row.partner);
-        let _ = write!(page, "<tr><th scope=\"row\">{partner}</th>{}", cell(row.state, ""));
+        let (partner, link) = (escaped(row.partner), path::partner(row.partner));
+        let _ = write!(
+            page,
+            "<tr><th scope=\"row\"><a href=\"{link}\">{partner}</a></th>{}",
+            cell(row.state, &link, "")
+        );
         for claim in &claims {
             match row.claims.get(claim) {
                 Some(standing) => {
                     let since = format!(" since {}", standing.since.strftime("%Y-%m-%d %H:%M"));
-                    page.push_str(&cell(standing.state, &since));
+                    page.push_str(&cell(standing.state, &format!("{link}#{claim}"), &since));
                 }
                 None => page.push_str("<td class=\"none\">not claimed</td>"),
             }
@@ -112,8 +134,8 @@ fn matrix(page: &mut String, rows: &[Row<'_>]) {
     }
 }
 
-fn cell(state: State, more: &str) -> String {
-    format!("<td class=\"{state}\">{state}{}</td>", escaped(more))
+fn cell(state: State, link: &str, more: &str) -> String {
+    format!("<td class=\"{state}\"><a href=\"{link}\">{state}{}</a></td>", escaped(more))
 }
 
 /// What is not proved to hold, in a sentence each.
@@ -144,10 +166,10 @@ fn sentences(page: &mut String, rows: &[Row<'_>]) {
     }
 }
 
-/// As text in HTML, or in a quoted attribute; on one line, without control characters.
+/// As text in HTML, or in a quoted attribute; on one line, without control characters, and no longer than it may be.
 fn escaped(raw: &str) -> String {
     let mut safe = String::with_capacity(raw.len());
-    for character in text::printable(raw.as_bytes()).chars() {
+    for character in text::printable_within(raw.as_bytes(), TEXT).chars() {
         match character {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),

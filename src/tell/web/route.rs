@@ -3,7 +3,7 @@
 //! Invariant: no page runs a script, loads anything, is framed, or is kept by a cache.
 
 use super::{
-    Shared, WebLimits, WebPlan,
+    Shared, WebLimits, WebPlan, archive,
     guard::{Entry, Guard},
     page, probe,
 };
@@ -49,6 +49,7 @@ pub(super) struct Means {
     pub(super) plan: Arc<WebPlan>,
     pub(super) shared: Arc<Shared>,
     pub(super) probes: Arc<Semaphore>,
+    pub(super) reads: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -56,11 +57,14 @@ impl Desk {
         let guard = Guard::new(&plan);
         let limits = plan.limits;
         let probes = Arc::new(Semaphore::new(limits.probes));
-        let means = Means { plan: Arc::new(plan), shared, probes };
+        let reads = Arc::new(Semaphore::new(limits.reads));
+        let means = Means { plan: Arc::new(plan), shared, probes, reads };
         let router = Router::new()
             .route("/", get(index))
+            .route("/evidence/{digest}", get(archive::evidence))
             .route("/healthz", get(async || "ok\n"))
             .route("/metrics", get(metrics))
+            .route("/partner/{name}", get(archive::partner))
             .route("/probe", get(probe::probe))
             .route("/readyz", get(ready))
             .fallback(async || (StatusCode::NOT_FOUND, "there is no such page\n"))

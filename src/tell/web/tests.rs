@@ -1,11 +1,14 @@
 //! Over real TCP on loopback, by hand: what a client sends, and what comes back, octet by octet.
 
+mod archive;
 mod limits;
 mod pages;
 mod tls;
 
 use super::*;
+use crate::record::Record;
 use crate::tell::metrics::Build;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -18,6 +21,8 @@ struct Running {
     address: SocketAddr,
     snapshot: watch::Sender<Arc<Snapshot>>,
     orders: mpsc::Receiver<Asked>,
+    record: Record,
+    state_dir: TempDir,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), WebError>>,
 }
@@ -31,10 +36,17 @@ async fn start(plan: WebPlan) -> Running {
     let metrics = Metrics::new(Build { version: "0.1.0", revision: "" }).unwrap();
     let (snapshot, seen) = watch::channel(Arc::new(Snapshot::default()));
     let (sender, orders) = mpsc::channel(ORDERS);
-    let shared = Shared { metrics: Arc::new(metrics), snapshot: seen, orders: sender };
+    let state_dir = tempfile::tempdir().unwrap();
+    let record = Record::open(state_dir.path()).unwrap();
+    let shared = Shared {
+        metrics: Arc::new(metrics),
+        snapshot: seen,
+        orders: sender,
+        state_dir: state_dir.path().to_owned(),
+    };
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(serve(listener, plan, Arc::new(shared), shutdown.clone()));
-    Running { address, snapshot, orders, shutdown, task }
+    Running { address, snapshot, orders, record, state_dir, shutdown, task }
 }
 
 impl Running {

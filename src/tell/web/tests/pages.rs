@@ -21,6 +21,11 @@ async fn each_path_says_what_it_should() {
         ("GET", "/", 200, "text/html; charset=utf-8"),
         ("GET", "/readyz", 503, "text/plain; charset=utf-8"),
         ("GET", "/probe", 400, "text/plain; charset=utf-8"),
+        ("GET", "/partner/A", 404, "text/html; charset=utf-8"),
+        ("GET", "/partner/%FF", 400, "text/plain; charset=utf-8"),
+        ("GET", "/partner/", 404, "text/plain; charset=utf-8"),
+        ("GET", "/evidence/x", 400, "text/plain; charset=utf-8"),
+        ("POST", "/partner/A", 405, "text/plain; charset=utf-8"),
         ("GET", "/nowhere", 404, "text/plain; charset=utf-8"),
         ("GET", "/metrics/", 404, "text/plain; charset=utf-8"),
         ("GET", "//metrics", 404, "text/plain; charset=utf-8"),
@@ -60,6 +65,8 @@ async fn a_path_is_served_to_who_shows_the_token_or_to_all_where_it_is_open() {
         ("/readyz", 401, 503),
         ("/", 401, 200),
         ("/probe?target=a.test", 401, 403),
+        ("/partner/A", 401, 404),
+        ("/evidence/x", 401, 400),
         ("/nowhere", 401, 404),
         ("/metrics/", 401, 404),
     ] {
@@ -121,8 +128,11 @@ async fn the_page_is_a_matrix_worst_first_and_nothing_from_outside_is_markup() {
     }));
     let page = running.get("/").await.body;
     let place = |word: &str| page.find(word).unwrap_or_else(|| panic!("{word}\n{page}"));
-    let order =
-        ["&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;</th>", ">Unsure<", ">Good<"];
+    let order = [
+        "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;</a></th>",
+        ">Unsure<",
+        ">Good<",
+    ];
     assert!(order.map(place).is_sorted());
     assert!(page.contains("3 partners: 1 violated, 1 unknown, 1 compliant."));
     assert!(page.contains("seen &lt;b&gt;\\x1b[31m\\u{202e}"));
@@ -283,6 +293,11 @@ async fn a_plan_that_would_open_us_to_strangers_is_refused() {
         WebPlan { open_paths: vec!["/probe".into()], ..plan() },
         inside,
         Some("open_paths holds /probe"),
+    );
+    check(
+        WebPlan { open_paths: vec!["/partner/A".into()], ..plan() },
+        inside,
+        Some("open_paths holds /partner/A"),
     );
     // And `serve` asks.
     let running = start(WebPlan { probe: any, ..plan() }).await;
