@@ -1,280 +1,293 @@
-//! `mxwarden demo`: the whole thing on this machine alone, with nothing to configure.
+//! `mxwarden demo`: the whole loop on this machine alone, with nothing to configure.
 //!
-//! 1. A DNS server, a CA and a handful of mail servers start in this process, on loopback, on ports of
-//!    their own; most of them misbehave, each in one named way.
-//! 2. `check` looks at them: the very code, with the very rules.
-//! 3. What was found is held against what each was made to be.
+//! 1. DNS, mail servers of every kind, our own mail system with two rules, and a CA start in this process, on loopback,
+//!    on ports of their own (`world`); a configuration is written as an operator would write it (`written`).
+//! 2. The daemon runs on it: the very code, with its record, its canaries, its pages and its alerts.
+//! 3. What the record says of every claim is held against what each was made to be (`expected`).
+//! 4. A partner is broken, and mended: regression, alert and recovery are told as they come.
 //!
-//! Invariant: nothing leaves this machine, and nothing is left behind.
+//! Invariant: nothing leaves this machine, and nothing is left behind, also where it is interrupted.
+
+mod expected;
+mod heard;
+mod place;
+mod told;
+mod world;
+mod written;
 
 use super::{
-    Failure,
+    EXIT_UNKNOWN, Failure,
     args::DemoArgs,
-    check::{self, ObserverPlan},
-    render::{self, Format, Style},
+    check::plain_style,
+    run::{Ends, Words, build},
 };
-use crate::daemon::look::Standard;
-use crate::lab::{
-    LabError,
-    ca::{Ca, LeafSpec},
-    dns::{LabDns, Zone},
-    smtp::{Peer, Script},
+use crate::config::Config;
+use crate::daemon::{
+    control::{self, Request},
+    means::Flags,
+    run::{Life, RunError, RunPlan, run as run_daemon},
 };
-use crate::model::{
-    deep::Depth,
-    finding::FindingId,
-    judgement::Quorum,
-    limits::Limits,
-    obstacle::ObstacleId,
-    report::{PartnerReport, Report},
-    requirement::{Level, Requirement},
-    roots::Roots,
-    state::State,
-    target::Target,
+use crate::model::{event::Event, order::Order, standing::Standing, state::State};
+use crate::observe::{canary::CanaryCa, clock, clock::Clock};
+use crate::record::{EventQuery, Reader};
+use expected::{BROKEN, OFFERS, amiss};
+use heard::Alerts;
+use jiff::Timestamp;
+use place::Place;
+use std::{io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep, sleep_until, timeout},
 };
-use crate::observe::{
-    clock::Clock,
-    dns::{DnsPlan, Resolvers},
-    offers::{OffersPlan, Reach},
-    roots,
-    starttls::{Opening, StartTlsPlan},
-};
-use std::{
-    io::Write,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use world::World;
 
-/// What a partner of the demo must be judged to be, and why.
-struct Expected {
-    domain: &'static str,
-    story: &'static str,
-    state: State,
-    finding: Option<FindingId>,
-    obstacle: Option<ObstacleId>,
-}
-
-/// The partner whose report is shown whole.
-const SHOWN: &str = "one-of-two.test";
-
-const EXPECTED: [Expected; 6] = [
-    Expected {
-        domain: "healthy.test",
-        story: "two mail servers, both in order",
-        state: State::Compliant,
-        finding: None,
-        obstacle: None,
-    },
-    Expected {
-        domain: "expired.test",
-        story: "nobody renewed the certificate",
-        state: State::Violated,
-        finding: Some(FindingId::CertExpired),
-        obstacle: None,
-    },
-    Expected {
-        domain: "lost-starttls.test",
-        story: "an update switched STARTTLS off",
-        state: State::Violated,
-        finding: Some(FindingId::StarttlsNotOffered),
-        obstacle: None,
-    },
-    Expected {
-        domain: "wrong-name.test",
-        story: "a good certificate, for another host",
-        state: State::Violated,
-        finding: Some(FindingId::CertNameMismatch),
-        obstacle: None,
-    },
-    Expected {
-        domain: "one-of-two.test",
-        story: "the second mail server signs its own certificate",
-        state: State::Violated,
-        finding: Some(FindingId::CertSelfSigned),
-        obstacle: None,
-    },
-    Expected {
-        domain: "busy.test",
-        story: "too busy to talk: neither good nor bad, but unknown",
-        state: State::Unknown,
-        finding: None,
-        obstacle: Some(ObstacleId::RateLimited),
-    },
-];
+/// How long every claim may take to be decided, and one change to be seen.
+const DECIDED_WITHIN: Duration = Duration::from_secs(90);
+/// When a partner is broken, counted from the beginning, and from when what was found is told.
+const BROKEN_AFTER: Duration = Duration::from_secs(20);
+const READ_WITHIN: Duration = Duration::from_secs(5);
+/// How long the alert stands before the partner is mended.
+const MENDED_AFTER: Duration = Duration::from_secs(5);
+/// How often the record is read.
+const TICK: Duration = Duration::from_millis(200);
+/// The time for one endpoint, retries included.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Runs the command; the exit code.
 pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+    begin_to_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let code = runtime.block_on(async {
-        let world = World::start().await?;
-        writeln!(out, "{}", world.introduction())?;
-        let report = world.check().await?;
-        let all_right = compare(&report, out)?;
-        let shown = report.partners.iter().filter(|partner| partner.partner == SHOWN).cloned();
-        let one = Report { partners: shown.collect(), ..report };
-        writeln!(out, "\nWhat check says of one of them:\n")?;
-        render::report(out, &one, &[], Format::Text, Style::default())?;
-        if !args.once {
-            let ca_file = world.write_ca()?;
-            writeln!(out, "\nThe servers keep running. Look for yourself, in another terminal:")?;
-            writeln!(out, "  {}", world.command(&ca_file))?;
-            writeln!(out, "Ctrl-C ends them.")?;
-            out.flush()?;
-            tokio::signal::ctrl_c().await?;
-            // A file in the temporary folder that cannot be removed is no failure of the demo.
-            let _ = std::fs::remove_file(&ca_file);
-        }
-        Ok::<_, Failure>(u8::from(!all_right))
-    });
+    let code = runtime.block_on(whole(args, out));
     runtime.shutdown_background();
     code
 }
 
-/// Says for each partner whether it was judged as it was made; whether all were.
-fn compare(report: &Report, out: &mut dyn Write) -> Result<bool, Failure> {
-    let mut all_right = true;
-    for expected in &EXPECTED {
-        let partner = report.partners.iter().find(|partner| partner.partner == expected.domain);
-        let right = partner.is_some_and(|partner| is_as_expected(expected, partner));
-        all_right &= right;
-        let verdict = if right { "as it should be" } else { "NOT AS IT SHOULD BE" };
-        let Expected { domain, story, .. } = expected;
-        let state = partner.map_or(State::Unknown, |partner| partner.state);
-        let found = partner.into_iter().flat_map(|partner| &partner.claims);
-        let found = found.map(|claim| claim.summary.as_str()).collect::<Vec<_>>().join("; ");
-        writeln!(out, "  {domain:<18} made so: {story}")?;
-        writeln!(out, "  {state:<18} found:   {found} ({verdict})")?;
+/// Silent, unless `RUST_LOG` asks for more: the demo tells what there is to tell.
+fn begin_to_log() {
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // Somebody else logs already: a test.
+        drop(log.try_init());
     }
-    out.flush()?;
-    Ok(all_right)
 }
 
-fn is_as_expected(expected: &Expected, partner: &PartnerReport) -> bool {
-    let mut claims = partner.claims.iter();
-    partner.state == expected.state
-        && claims.all(|claim| {
-            let finding = |id| claim.findings.iter().any(|finding| finding.id == id);
-            let obstacle = |id| claim.obstacles.iter().any(|obstacle| obstacle.id == id);
-            expected.finding.is_none_or(finding) && expected.obstacle.is_none_or(obstacle)
-        })
+async fn whole(args: &DemoArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+    // Before there is anything that would be left behind.
+    let mut ends = Ends::hear()?;
+    let place = Place::make()?;
+    let stage = tokio::select! {
+        stage = Stage::set(place, out) => stage?,
+        () = ends.next() => return Ok(EXIT_UNKNOWN),
+    };
+    let mut stage = stage;
+    let code = tokio::select! {
+        code = stage.play(args, out) => code,
+        () = ends.next() => Ok(if args.once { EXIT_UNKNOWN } else { 0 }),
+    };
+    stage.strike(&mut ends).await?;
+    code
 }
 
-/// The demo's small internet.
-struct World {
-    dns: LabDns,
-    peers: Vec<Peer>,
-    ca: Ca,
-    port: u16,
+/// Everything that runs, in the order in which it is dropped.
+struct Stage {
+    daemon: Daemon,
+    alerts: Alerts,
+    world: World,
+    place: Place,
+    began: Instant,
+    http: std::net::SocketAddr,
 }
 
-impl World {
-    async fn start() -> Result<Self, Failure> {
-        let ca = Ca::new("mxwarden demo root", Clock::system().now())?;
-        let good =
-            |host: &str| Ok::<_, LabError>(Script::healthy(ca.issue(&LeafSpec::host(host))?));
-        let scripts = [
-            ("healthy.test", "mx1.healthy.test", good("mx1.healthy.test")?),
-            ("healthy.test", "mx2.healthy.test", good("mx2.healthy.test")?),
-            (
-                "expired.test",
-                "mx.expired.test",
-                Script::healthy(ca.issue(&LeafSpec::host("mx.expired.test").expired())?),
-            ),
-            ("lost-starttls.test", "mx.lost-starttls.test", Script::no_starttls()),
-            ("wrong-name.test", "mx.wrong-name.test", good("mail.elsewhere.test")?),
-            ("one-of-two.test", "mx1.one-of-two.test", good("mx1.one-of-two.test")?),
-            (
-                "one-of-two.test",
-                "mx2.one-of-two.test",
-                Script::healthy(ca.issue(&LeafSpec::host("mx2.one-of-two.test").self_signed())?),
-            ),
-            ("busy.test", "mx.busy.test", Script::busy()),
-        ];
-        let mut zone = Zone::default();
-        let mut peers: Vec<Peer> = Vec::new();
-        let mut port = 0;
-        for (at, (domain, host, script)) in (1u8..).zip(scripts) {
-            let address = Ipv4Addr::new(127, 0, 88, at);
-            // The first peer finds a port that is free; the others take the same at addresses of their own.
-            let peer = Peer::start(SocketAddr::new(IpAddr::V4(address), port), script).await?;
-            port = peer.address().port();
-            zone = zone.mx(domain, u16::from(at) * 10, host).a(host, address);
-            peers.push(peer);
+struct Daemon {
+    stop: CancellationToken,
+    /// Held, so that nobody else asks for it.
+    _reload: mpsc::Sender<()>,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Stage {
+    async fn set(place: Place, out: &mut dyn Write) -> Result<Self, Failure> {
+        let (began, clock) = (Instant::now(), Clock::system());
+        let root = CanaryCa::open(&place.state_dir(), clock.now())?.root();
+        let world = World::start(clock.now(), root.0).await?;
+        told::beginning(out, &world)?;
+        let alerts = Alerts::listen().await?;
+        let roots = place.write("root.pem", &world.ca.pem())?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let http = listener.local_addr()?;
+        let text = written::config(&world, &place, http, &alerts, &roots)?;
+        let config_file = place.write("mxwarden.toml", &text)?;
+        let daemon = Daemon::start(&config_file, listener, clock)?;
+        Ok(Self { daemon, alerts, world, place, began, http })
+    }
+
+    async fn play(&mut self, args: &DemoArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+        let style = plain_style();
+        self.prove_all_now().await?;
+        let standings = self.until(DECIDED_WITHIN, |all| amiss(all).is_empty()).await?;
+        told::found(out, &standings, style)?;
+        let code = u8::from(!amiss(&standings).is_empty());
+        if args.once || code != 0 {
+            return Ok(code);
         }
-        let dns = LabDns::start(zone).await?;
-        Ok(Self { dns, peers, ca, port })
+        told::where_to_look(out, self.http, &self.world, &self.place)?;
+        let read = Instant::now() + READ_WITHIN;
+        sleep_until(read.max(self.began + BROKEN_AFTER)).await;
+        let mut news = News { since: clock::of_the_machine(), told: Vec::new() };
+        self.world.spoil()?;
+        told::done(out, "Now the certificate of mx2.healthy.test expires.")?;
+        self.tell_until(out, &mut news, State::Violated).await?;
+        sleep(MENDED_AFTER).await;
+        self.world.repair()?;
+        told::done(out, "Now it is renewed.")?;
+        self.tell_until(out, &mut news, State::Compliant).await?;
+        told::done(out, "The daemon goes on. Ctrl-C ends it, and nothing is left behind.")?;
+        loop {
+            self.tell(out, &mut news)?;
+            self.watch_the_daemon()?;
+            sleep(TICK).await;
+        }
     }
 
-    fn introduction(&self) -> String {
-        format!(
-            "A small internet runs on this machine: a DNS server, a certificate authority and {} mail\n\
-             servers, on loopback alone. Six partner domains are checked against what banks agree on:\n\
-             every mail server of the partner must offer TLS 1.2 or newer (STARTTLS), with a\n\
-             certificate that is in date, from a trusted authority, for that very host (level name).\n\
-             Every server is looked at, not just the first that answers. What could not be proved is\n\
-             unknown, never good and never bad: a server that is busy today is no breach.\n",
-            self.peers.len()
-        )
+    /// Asks the daemon, as `mxwarden verify` does, rather than wait for its timetable.
+    async fn prove_all_now(&self) -> Result<(), Failure> {
+        let order =
+            Order::Verify { partners: Vec::new(), claims: Vec::new(), within: DECIDED_WITHIN };
+        let request = Request { order, format: "json".to_owned(), verbose: false };
+        let until = Instant::now() + DECIDED_WITHIN;
+        let state_dir = self.place.state_dir();
+        while Instant::now() < until {
+            self.watch_the_daemon()?;
+            let left = until.saturating_duration_since(Instant::now());
+            match timeout(left, control::ask(&state_dir, &request)).await {
+                Ok(Ok(Some(_))) | Err(_) => return Ok(()),
+                Ok(Err(error)) => return Err(error.into()),
+                // It is not up yet: its canaries make their keys.
+                Ok(Ok(None)) => sleep(TICK).await,
+            }
+        }
+        Ok(())
     }
 
-    async fn check(&self) -> Result<Report, Failure> {
-        let limits = Limits::default();
-        let plan = ObserverPlan {
-            dns: DnsPlan {
-                resolvers: Resolvers::Given(vec![self.dns.address()]),
-                ..DnsPlan::default()
+    /// What the record says, once it is so or the time is over.
+    async fn until(
+        &self,
+        within: Duration,
+        is_so: impl Fn(&[Standing]) -> bool,
+    ) -> Result<Vec<Standing>, Failure> {
+        let until = Instant::now() + within;
+        loop {
+            self.watch_the_daemon()?;
+            let standings = self.reader()?.standings()?;
+            if is_so(&standings) || Instant::now() >= until {
+                return Ok(standings);
+            }
+            sleep(TICK).await;
+        }
+    }
+
+    fn reader(&self) -> Result<Reader, Failure> {
+        Ok(Reader::open(&self.place.state_dir())?)
+    }
+
+    /// Tells what changes until the partner that was broken stands so and the alert of it has come.
+    async fn tell_until(
+        &mut self,
+        out: &mut dyn Write,
+        news: &mut News,
+        state: State,
+    ) -> Result<(), Failure> {
+        let until = Instant::now() + DECIDED_WITHIN;
+        let mut has_come = false;
+        while Instant::now() < until {
+            self.watch_the_daemon()?;
+            has_come |= self.tell(out, news)?;
+            let of_broken = |one: &Standing| one.partner == BROKEN && one.claim == OFFERS;
+            let standings = self.reader()?.standings()?;
+            let stands = standings.iter().find(|one| of_broken(one)).map(|one| one.state);
+            if has_come && stands == Some(state) {
+                return Ok(());
+            }
+            sleep(TICK).await;
+        }
+        told::done(
+            out,
+            &format!("NOT AS IT SHOULD BE: {BROKEN} was not found {state}, or nobody was told."),
+        )?;
+        Ok(())
+    }
+
+    /// Tells what is new; whether an alert came.
+    fn tell(&mut self, out: &mut dyn Write, news: &mut News) -> Result<bool, Failure> {
+        for event in news.of(&self.reader()?)? {
+            told::changed(out, &event, plain_style())?;
+        }
+        let alerts = self.alerts.news();
+        for alert in &alerts {
+            told::alerted(out, alert)?;
+        }
+        Ok(!alerts.is_empty())
+    }
+
+    fn watch_the_daemon(&self) -> Result<(), Failure> {
+        if self.daemon.task.is_finished() {
+            return Err(Failure::usage("the daemon has ended", "RUST_LOG=info says more"));
+        }
+        Ok(())
+    }
+
+    /// Ends all of it in order; asked a second time, at once.
+    async fn strike(self, ends: &mut Ends) -> Result<(), Failure> {
+        let Self { daemon, alerts: _alerts, world: _world, place: _place, .. } = self;
+        daemon.stop.cancel();
+        tokio::select! {
+            ended = daemon.task => match ended {
+                Ok(ended) => Ok(ended?),
+                Err(error) => Err(error.into()),
             },
-            starttls: StartTlsPlan {
-                opening: Opening::ByPort,
-                ehlo: None,
-                deadline: Duration::from_secs(10),
-                retry_after: Duration::ZERO,
-                limits,
-            },
-            offers: OffersPlan {
-                port: self.port,
-                reach: Reach::Anywhere,
-                depth: Depth::Shallow,
-                limits,
-            },
-        };
-        let standard = Standard {
-            requirement: Requirement::of(Level::Name),
-            roots: Arc::new(self.roots()?),
-            quorum: Quorum::All,
-            warn_days: 30,
-        };
-        let targets = EXPECTED.iter().map(|expected| expected.domain.parse());
-        let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
-        let run = check::Run {
-            targets: &targets,
-            standard: &standard,
-            format: Format::Text,
-            verbose: false,
-        };
-        let done = run.probe(&Arc::new(plan.build()?), &mut std::io::sink()).await?;
-        Ok(done.report)
+            () = ends.next() => Ok(()),
+        }
     }
+}
 
-    fn roots(&self) -> Result<Roots, Failure> {
-        Ok(roots::pem("the demo's own root", self.ca.pem().as_bytes())?)
+impl Daemon {
+    fn start(config_file: &Path, http: TcpListener, clock: Clock) -> Result<Self, Failure> {
+        let (reload, asked) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let plan = RunPlan {
+            config: Config::read(config_file)?.config,
+            config_file: config_file.to_owned(),
+            flags: Flags { deadline: DEADLINE, ..Flags::default() },
+            only: Vec::new(),
+            http,
+            canaries: Vec::new(),
+            build: build(),
+            teller: Arc::new(Words),
+            clock,
+            wall: Some(clock::of_the_machine),
+        };
+        let task = tokio::spawn(run_daemon(plan, Life { stop: stop.clone(), reload: asked }));
+        Ok(Self { stop, _reload: reload, task })
     }
+}
 
-    /// The demo's root, where `check --ca-file` can read it.
-    fn write_ca(&self) -> Result<PathBuf, Failure> {
-        let path = std::env::temp_dir().join(format!("mxwarden-demo-{}.pem", std::process::id()));
-        std::fs::write(&path, self.ca.pem())?;
-        Ok(path)
-    }
+/// What was told of the record.
+struct News {
+    since: Timestamp,
+    told: Vec<String>,
+}
 
-    fn command(&self, ca_file: &std::path::Path) -> String {
-        format!(
-            "mxwarden check --resolver {} --port {} --allow-private --ca-file {} {SHOWN}",
-            self.dns.address(),
-            self.port,
-            ca_file.display()
-        )
+impl News {
+    /// Events that were not told yet, oldest first.
+    fn of(&mut self, reader: &Reader) -> Result<Vec<Event>, Failure> {
+        let query = EventQuery { since: Some(self.since), ..EventQuery::default() };
+        let mut events = reader.events(&query)?;
+        events.reverse();
+        events.retain(|event| !self.told.contains(&event.id));
+        self.told.extend(events.iter().map(|event| event.id.clone()));
+        Ok(events)
     }
 }

@@ -119,6 +119,11 @@ pub fn history(
     history::write(out, events, format, style)
 }
 
+/// Symbol and word of a state, as wide as the widest of them.
+pub(super) fn marked(style: Style, state: State) -> String {
+    style.paint(state, &format!("{:<11}", layout::marked(state)))
+}
+
 /// Writes the long form of one id.
 pub fn explanation(
     out: &mut dyn Write,

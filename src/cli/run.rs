@@ -64,10 +64,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
         only: args.claims.clone(),
         http,
         canaries,
-        build: Build {
-            version: env!("CARGO_PKG_VERSION"),
-            revision: option_env!("MXWARDEN_REVISION").unwrap_or_default(),
-        },
+        build: build(),
         teller: Arc::new(Words),
         clock: Clock::system(),
         wall: Some(clock::of_the_machine),
@@ -81,8 +78,7 @@ async fn until_told(plan: RunPlan) -> Result<u8, Failure> {
     let stop = CancellationToken::new();
     let (again, reload) = mpsc::channel(1);
     let mut hangups = signal(SignalKind::hangup())?;
-    let mut ends =
-        Ends { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? };
+    let mut ends = Ends::hear()?;
     let daemon = run_daemon(plan, Life { stop: stop.clone(), reload });
     tokio::pin!(daemon);
     loop {
@@ -110,14 +106,28 @@ async fn until_told(plan: RunPlan) -> Result<u8, Failure> {
     }
 }
 
+/// Which program this is.
+pub(super) fn build() -> Build {
+    Build {
+        version: env!("CARGO_PKG_VERSION"),
+        revision: option_env!("MXWARDEN_REVISION").unwrap_or_default(),
+    }
+}
+
 /// The signals that end the daemon.
-struct Ends {
+pub(super) struct Ends {
     term: Signal,
     int: Signal,
 }
 
 impl Ends {
-    async fn next(&mut self) {
+    /// From now on they end nothing by themselves.
+    pub(super) fn hear() -> io::Result<Self> {
+        let (term, int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { term, int })
+    }
+
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.int.recv() => {}
@@ -141,7 +151,7 @@ fn begin_to_log() {
 }
 
 /// How reports are told to commands that ask the daemon.
-struct Words;
+pub(super) struct Words;
 
 impl Teller for Words {
     fn told(&self, report: &Report, request: &Request) -> Result<(String, u8), String> {

@@ -79,7 +79,7 @@ async fn prove(
     let means = Arc::new(means);
     let started_at = means.clock().now();
     let stop = CancellationToken::new();
-    let patience = Patience { until: Instant::now() + wait, stop: stop.clone() };
+    let patience = Patience { until: Instant::now() + wait, stop: stop.clone(), anew_after: None };
     let on_ctrl_c = tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             stop.cancel();

@@ -89,6 +89,8 @@ pub struct Terms<'a> {
     pub works: &'a [Work],
     /// By what it is proved, how often, and how long a proof holds.
     pub config: &'a Config,
+    /// The claims that are proved in this run; all where there are none.
+    pub only: &'a [Claim],
 }
 
 impl Books {
@@ -170,7 +172,9 @@ impl Books {
                 self.entries.insert(key, entry);
             }
         }
-        let gone: Vec<Key> = old.into_keys().collect();
+        // What is not looked at in this run keeps its past.
+        let is_gone = |key: &Key| terms.only.is_empty() || terms.only.contains(&key.1);
+        let gone: Vec<Key> = old.into_keys().filter(is_gone).collect();
         self.outbox.is_changed = true;
         let detail = format!("{added} claims added, {changed} changed, {} gone", gone.len());
         self.outbox.commit.gone.extend(gone);
@@ -246,9 +250,11 @@ impl Books {
                     self.happened(Some(key.0), Some(key.1), what, at);
                 }
                 (None, true) => {
+                    self.outbox.commit.standings.push(entry.standing.clone());
                     self.contradicted.remove(&key);
                 }
-                (Some(_), true) | (None, false) => {}
+                (Some(_), true) => self.outbox.commit.standings.push(entry.standing.clone()),
+                (None, false) => {}
             }
         }
     }
@@ -283,9 +289,10 @@ impl Books {
     }
 
     /// Puts a work off: it is looked at again at `at`, and nothing was seen.
-    pub fn put_off(&mut self, work: &Work, at: Timestamp) {
+    pub fn put_off(&mut self, work: &Work, basis: &str, at: Timestamp) {
         for key in &work.claims {
-            if let Some(entry) = self.entries.get_mut(key) {
+            let entry = self.entries.get_mut(key).filter(|entry| entry.standing.basis == basis);
+            if let Some(entry) = entry {
                 entry.due.at = at;
                 self.outbox.commit.due.push(entry.due.clone());
             }
@@ -294,8 +301,11 @@ impl Books {
 
     /// The wall clock jumped: what was planned stays as far away as it was.
     pub fn replan(&mut self, jumped_by: SignedDuration) {
+        let now = self.clock.now();
         for entry in self.entries.values_mut() {
-            entry.due.at = schedule::replan(entry.due.at, jumped_by);
+            // Soon at the latest: a machine that slept does not know how old its proofs are.
+            let soon = schedule::first_due(None, Arrival::NewOrChanged, entry.times, now, 0.5);
+            entry.due.at = schedule::replan(entry.due.at, jumped_by).min(soon);
             entry.skew = entry.skew.saturating_add(jumped_by);
             self.outbox.commit.due.push(entry.due.clone());
         }
@@ -358,11 +368,12 @@ impl Books {
 /// A digest of everything a work's proof depends on beside the world. It goes by how the values print, so a program of
 /// another version may prove everything anew; that costs a round and no truth.
 pub fn basis(work: &Work, config: &Config) -> String {
-    let mut terms = format!("{:?}", work.proof);
+    let Config { tls, rounds, replies, .. } = config;
+    let mut terms = format!("{:?}{tls:?}{:?}{replies:?}", work.proof, rounds.quorum);
     let connector = work.canaries_of().and_then(|name| config.outbound(name));
     if let Some(connector) = connector {
-        let OutboundConnector { canaries, submit, sni, sender, .. } = connector;
-        terms += &format!("{canaries:?}{submit:?}{sni:?}{sender:?}");
+        let OutboundConnector { canaries, submit, sni, sender, timing, .. } = connector;
+        terms += &format!("{canaries:?}{submit:?}{sni:?}{sender:?}{}", timing.attempts);
         let ours = |canary: &&Canary| {
             canary.domains.iter().any(|domain| canaries.values().any(|one| one == domain))
         };
@@ -370,6 +381,11 @@ pub fn basis(work: &Work, config: &Config) -> String {
         let import =
             configured::import_of(&config.imported.records, Direction::Outbound, &connector.name);
         terms += &format!("{import:?}");
+        if import.is_some() {
+            // How far the proof reaches depends on whom it is for.
+            let partners = work.claims.iter().filter_map(|(name, _)| config.partner(name));
+            terms.extend(partners.map(|partner| format!("{:?}", partner.domains)));
+        }
     }
     if let Proof::Configured(said) = &work.proof {
         let Said { direction, connector, .. } = said.as_ref();

@@ -6,7 +6,10 @@
 //!
 //! Invariant: a canary turns good for draining only where a certificate passes for its host.
 
-use super::{ledger::Ledger, meter::Meter};
+use super::{
+    ledger::{Ledger, LedgerError},
+    meter::Meter,
+};
 use crate::judge::canary::{self, Rules, Shown};
 use crate::model::{
     canary::{Acting, Canary, Personality},
@@ -21,7 +24,7 @@ use crate::observe::{
     canary::{CanaryCa, CanaryError, CanaryIdentity, CanaryLimits, CanarySpec},
     clock::Clock,
 };
-use crate::record::Settled;
+use crate::record::{RecordError, Settled};
 use crate::wire::{
     name::{Domain, Host, NamePattern},
     token::TokenKey,
@@ -35,7 +38,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Mutex as AsyncMutex, mpsc, watch},
     task::JoinHandle,
 };
 
@@ -66,7 +69,7 @@ pub struct Canaries {
     server: crate::observe::canary::Canaries,
     stands: Vec<Stand>,
     log: Arc<Log>,
-    writer: JoinHandle<()>,
+    writer: AsyncMutex<Option<JoinHandle<()>>>,
 }
 
 /// Whoever came, in the order they left.
@@ -122,9 +125,16 @@ impl Log {
                 ledger.settle(id.clone(), Settled::Drained, session.finished_at).await
             }
         };
-        if let Err(error) = kept.and(settled) {
-            // The first says what is wrong; rounds end by it.
-            let _ = self.failure.set(error.to_string());
+        match kept.and(settled) {
+            Ok(()) => {}
+            // A token of a record that is no longer there, or of one that was pruned: nobody's round.
+            Err(LedgerError::Record(RecordError::NoSuchProbe(id))) => {
+                tracing::warn!(probe = id, "mail came for a probe that the record does not know");
+            }
+            Err(error) => {
+                // The first says what is wrong; rounds end by it.
+                let _ = self.failure.set(error.to_string());
+            }
         }
     }
 
@@ -345,19 +355,21 @@ impl Canaries {
                 written.push(session);
             }
         });
-        Ok(Self { server, stands, log, writer })
+        Ok(Self { server, stands, log, writer: AsyncMutex::new(Some(writer)) })
     }
 
     /// Ends every session, and waits until all of them are written down.
     pub async fn stop(self) {
-        self.server.stop().await;
-        // A writer that panicked has told all it will.
-        let _ = self.writer.await;
+        self.close().await;
     }
 
-    /// Accepts nobody any more, and ends every session; what was seen is written down as it comes.
+    /// The same, for canaries that others hold as well.
     pub async fn close(&self) {
         self.server.close().await;
+        if let Some(writer) = self.writer.lock().await.take() {
+            // One that panicked has told all it will.
+            let _ = writer.await;
+        }
     }
 
     /// The canary of a recipient domain.

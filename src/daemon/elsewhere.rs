@@ -29,7 +29,8 @@ pub(super) async fn confirmed(
     let is_missing = |finding: &&Finding| finding.id == FindingId::StarttlsNotOffered;
     let seen: Vec<&str> =
         first.report.findings.iter().filter(is_missing).map(|one| one.seen.as_str()).collect();
-    let is_new = |source: &IpAddr| !seen.iter().any(|seen| seen.contains(&source.to_string()));
+    let words = || seen.iter().flat_map(|seen| seen.split([' ', ',', ';']));
+    let is_new = |source: &IpAddr| !words().any(|word| word == source.to_string());
     let other = sources(means).into_iter().find(is_new);
     if let Some(source) = other {
         let (observer, claim) = (means.observer_from(source), first.report.claim);

@@ -103,7 +103,7 @@ impl Ledger {
     ///
     /// It cannot be read.
     pub async fn open_probes(&self, to: Domain, now: Timestamp) -> Result<Vec<Probe>, LedgerError> {
-        self.0.with(move |record| record.read().open_probes(Whose::Domain(&to), now)).await
+        self.0.read(move |reader| reader.open_probes(Whose::Domain(&to), now)).await
     }
 
     /// One probe, whatever became of it.
@@ -112,7 +112,7 @@ impl Ledger {
     ///
     /// It cannot be read.
     pub async fn probe(&self, id: String) -> Result<Option<Probe>, LedgerError> {
-        let found = self.0.with(move |record| record.read().probe(&id)).await?;
+        let found = self.0.read(move |reader| reader.probe(&id)).await?;
         Ok(found.map(|found| found.probe))
     }
 

@@ -20,6 +20,7 @@ use crate::model::{
 use crate::observe::offers::Observer;
 use jiff::Timestamp;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// What every look of a run is judged by.
 #[derive(Debug, Clone)]
@@ -83,7 +84,17 @@ pub async fn look_and_judge(
     target: &Target,
     standard: &Standard,
 ) -> Judged {
-    let mut evidence = observer.offers(target).await;
+    look_and_judge_after(observer, target, standard, None).await
+}
+
+/// The same; of what was seen before, only what was seen `after` that instant is not looked at again.
+pub async fn look_and_judge_after(
+    observer: &Arc<Observer>,
+    target: &Target,
+    standard: &Standard,
+    after: Option<Instant>,
+) -> Judged {
+    let mut evidence = observer.offers_after(target, after).await;
     let judgement = standard.judge(&evidence);
     let again = offers::falls_short(&judgement);
     let again =
@@ -94,7 +105,7 @@ pub async fn look_and_judge(
     for (at, session) in evidence.sessions.iter_mut().enumerate() {
         if again(at, session) {
             // Boxed, or every look would carry the room for this one.
-            Box::pin(observer.look_without_sni(session)).await;
+            Box::pin(observer.look_without_sni(session, after)).await;
         }
     }
     evidence.finished_at = observer.clock().now();

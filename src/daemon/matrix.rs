@@ -258,6 +258,11 @@ fn claims_in(
         let proof = Proof::ReceiverEnforces(Box::new(at_ours(probe, connector)));
         claims.push((claim(Direction::Inbound, Statement::ReceiverEnforces), proof));
     }
+    if partner.echo.is_some() {
+        let why = "echo addresses are not in this version".to_owned();
+        let proof = Proof::NotTestable { requirement: connector.requirement.clone(), why };
+        claims.push((claim(Direction::Inbound, Statement::SenderEnforces), proof));
+    }
     claims
 }
 

@@ -25,7 +25,7 @@ use crate::model::{
     roots::Roots,
 };
 use crate::observe::{
-    canary::CanaryError,
+    canary::{CanaryError, CanaryIdentity},
     clock::Clock,
     dns::{DnsError, DnsPlan, Families, Resolver, Resolvers},
     oauth::{OAuthError, TokenSource},
@@ -39,7 +39,8 @@ use crate::record::{
     RecordError,
     token_key::{self, TokenKeyError},
 };
-use crate::wire::{name::Host, token::TokenKey};
+use crate::wire::{name::Host, text::hex, token::TokenKey};
+use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr, TcpListener},
@@ -136,6 +137,7 @@ pub struct Means {
     clock: Clock,
     meter: Meter,
     canaries: Option<Arc<Canaries>>,
+    canary_print: Option<String>,
     posts: BTreeMap<String, Post>,
     store: Option<Store>,
 }
@@ -207,6 +209,7 @@ impl Means {
             clock,
             meter: flags.meter,
             canaries: None,
+            canary_print: canary_print(&config),
             posts: BTreeMap::new(),
             store: None,
             config,
@@ -271,6 +274,28 @@ impl Means {
         let keeping = Keeping { ledger, open, meter: self.meter.clone() };
         let canaries = Arc::new(Canaries::start(making, &key, clock, keeping).await?);
         self.use_canaries(canaries, &key)
+    }
+
+    /// Whether canaries, tokens and passwords can be had, without listening anywhere.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot.
+    pub fn check_canaries(&self) -> Result<(), MeansError> {
+        token_key::open(&self.config.state_dir)?;
+        for files in self.config.canaries.iter().filter_map(|one| one.certificate.as_ref()) {
+            CanaryIdentity::from_files(files)?;
+        }
+        let turns = Arc::new(Semaphore::new(SUBMISSIONS));
+        for connector in &self.config.outbound {
+            self.submitter(connector, &turns)?;
+        }
+        Ok(())
+    }
+
+    /// A digest of everything that makes the canaries; none where a file of theirs cannot be read.
+    pub fn canary_print(&self) -> Option<&str> {
+        self.canary_print.as_deref()
     }
 
     /// Uses canaries that listen already: those of a configuration that is the same in all that makes them.
@@ -393,6 +418,23 @@ impl Means {
             Arc::clone(turns),
         )))
     }
+}
+
+fn canary_print(config: &Config) -> Option<String> {
+    let Config { canaries, outbound, tls, state_dir, .. } = config;
+    let mut print = Sha256::new();
+    print.update(format!("{canaries:?}{tls:?}{state_dir:?}"));
+    for connector in outbound {
+        print.update(format!(
+            "{}{:?}{:?}",
+            connector.name, connector.canaries, connector.requirement
+        ));
+    }
+    for files in canaries.iter().filter_map(|one| one.certificate.as_ref()) {
+        print.update(std::fs::read(&files.chain_file).ok()?);
+        print.update(std::fs::read(&files.key_file).ok()?);
+    }
+    Some(hex(&print.finalize()))
 }
 
 /// The roots of a configuration; those of `instead` where there are any.

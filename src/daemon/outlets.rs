@@ -37,7 +37,7 @@ pub struct Outlets {
     commits: mpsc::Sender<Commit>,
     /// What waits for the record: no more than proofs that were under way when it was pressed.
     pending: VecDeque<Commit>,
-    recorder: JoinHandle<()>,
+    recorder: Option<JoinHandle<()>>,
     metrics: Arc<Metrics>,
     meter: Meter,
     snapshot: watch::Sender<Arc<Snapshot>>,
@@ -76,7 +76,7 @@ impl Outlets {
             store,
             commits,
             pending: VecDeque::new(),
-            recorder,
+            recorder: Some(recorder),
             metrics,
             meter,
             snapshot: watch::Sender::new(Arc::default()),
@@ -151,11 +151,24 @@ impl Outlets {
                 Some(alerts) => {
                     alerts.on(Arc::new(standings), std::mem::take(&mut self.untold));
                 }
-                // Without a channel nobody ever will; with one it is being begun anew.
+                None if self.shown.channels.is_empty() => self.untold.clear(),
+                // They are being begun anew.
                 None => {
                     self.untold.drain(..self.untold.len().saturating_sub(UNTOLD)).for_each(drop)
                 }
             }
+        }
+    }
+
+    /// Ends once the one who hands over to the record has died, which it never should.
+    pub async fn recorder_died(&mut self) {
+        match &mut self.recorder {
+            Some(recorder) => {
+                // How it died is in the log.
+                let _ = recorder.await;
+                self.recorder = None;
+            }
+            None => std::future::pending().await,
         }
     }
 
@@ -189,8 +202,10 @@ impl Outlets {
                 }
             }
             drop(commits);
-            // One that panicked has recorded all it will.
-            let _ = recorder.await;
+            if let Some(recorder) = recorder {
+                // One that panicked has recorded all it will.
+                let _ = recorder.await;
+            }
         };
         timeout(within, rest).await.is_ok()
     }

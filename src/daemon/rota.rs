@@ -28,19 +28,23 @@ use crate::judge::{configured, outage};
 use crate::model::{
     claim::{Claim, Statement},
     event::Happening,
+    finding::{Finding, Severity},
     obstacle::ObstacleId,
     partner::Partner,
+    report::ClaimReport,
     signal::Signal,
+    state::State,
 };
 use crate::tell::web::Asked;
 use askers::Askers;
+use begin::Wanted;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Duration,
 };
-use suspects::Suspects;
+use suspects::{Held, Suspects};
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, Id, JoinError, JoinSet},
@@ -76,6 +80,8 @@ pub struct Rota {
     drains: Arc<Drains>,
     running: JoinSet<Done>,
     flights: HashMap<Id, Flight>,
+    /// When each claim's last look was over: what was seen until then is no second look.
+    looked: HashMap<books::Key, Instant>,
     askers: Askers,
     suspects: Suspects,
     unsure_until: Option<Instant>,
@@ -83,6 +89,18 @@ pub struct Rota {
     /// What runs beside the loop for as long as these means are used.
     followers: Vec<AbortHandle>,
     round_began: Option<Instant>,
+    /// When the clock last jumped.
+    jumped_at: Option<Instant>,
+    stage: Stage,
+}
+
+/// How far the loop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing is begun any more.
+    Ending,
+    /// At work.
+    Running,
 }
 
 /// A proof under way.
@@ -91,7 +109,11 @@ struct Flight {
     work: Work,
     basis: String,
     began: Instant,
+    /// The same by the wall clock.
+    began_at: Timestamp,
     lag: Duration,
+    wanted: Wanted,
+    task: AbortHandle,
 }
 
 /// How a task ended.
@@ -137,12 +159,15 @@ impl Rota {
             drains: Arc::default(),
             running: JoinSet::new(),
             flights: HashMap::new(),
+            looked: HashMap::new(),
             askers: Askers::default(),
             suspects: Suspects::default(),
             unsure_until: None,
             late: mpsc::channel(64),
             followers: Vec::new(),
             round_began: None,
+            jumped_at: None,
+            stage: Stage::Running,
         };
         rota.adopt();
         // Whoever looks before the first round sees every claim, and no proof that is too old.
@@ -161,6 +186,8 @@ impl Rota {
             tokio::select! {
                 biased;
                 () = inlets.stop.cancelled() => break,
+                // Without it nothing is remembered; whoever runs us sees that we have ended.
+                () = self.outlets.recorder_died() => return self.outlets,
                 Some(ended) = self.running.join_next_with_id() => self.ended(ended),
                 Some(late) = self.late.1.recv() => self.arrived_late(late),
                 Some(means) = inlets.reloads.recv() => self.reload(means),
@@ -182,6 +209,7 @@ impl Rota {
 
     /// Looks that are nearly over may end in order; probe mail is on its way in any case, and its canaries come back.
     async fn wind_up(&mut self) {
+        self.stage = Stage::Ending;
         let until = Instant::now() + WINDING_UP;
         while self.flights.values().any(|flight| flight.work.canaries_of().is_none()) {
             match timeout_at(until, self.running.join_next_with_id()).await {
@@ -189,15 +217,18 @@ impl Rota {
                 Ok(None) | Err(_) => break,
             }
         }
-        self.suspects.ask_nobody_more();
-        self.release_suspects();
+        // What is held is still due: whether it is us cannot be found out any more.
         self.running.shutdown().await;
+        while let Ok(late) = self.late.1.try_recv() {
+            self.arrived_late(late);
+        }
     }
 
     /// Everything that waits for nothing but time.
     fn pass(&mut self) {
         self.watch_the_clock();
         self.books.age();
+        self.see_to_the_followers();
         self.release_suspects();
         self.askers.answer(&self.means);
         if !self.outlets.is_pressed() {
@@ -217,13 +248,15 @@ impl Rota {
         let rest = now + REST;
         let room = self.flights.len() < PROOFS && !self.outlets.is_pressed();
         let wall = self.means.clock().now();
-        let due = self.works.iter().filter(|work| !self.is_running(work));
+        let waits = |work: &&Work| !self.is_running(work) && !self.suspects.holds(work);
+        let due = self.works.iter().filter(waits);
         let due = due.filter_map(|work| self.books.due(work)).min().filter(|_| room);
         let due =
             due.map(|at| now + Duration::try_from(at.duration_since(wall)).unwrap_or_default());
         let wakes = [due, self.suspects.wake(), self.askers.wake(), self.outlets.wake()];
         // A millisecond at least: clocks are read to the millisecond, and nobody spins.
-        wakes.into_iter().flatten().min().unwrap_or(rest).max(now + Duration::from_millis(1))
+        let first = wakes.into_iter().flatten().fold(rest, Instant::min);
+        first.max(now + Duration::from_millis(1))
     }
 
     fn is_running(&self, work: &Work) -> bool {
@@ -235,7 +268,9 @@ impl Rota {
         let config = &self.means.config;
         let partners: Vec<&Partner> = config.partners.iter().collect();
         self.works = works_of(config, &partners, &self.only);
-        let terms = Terms { works: &self.works, config };
+        let is_claimed = |key: &books::Key| self.works.iter().any(|work| work.claims.contains(key));
+        self.looked.retain(|key, _| is_claimed(key));
+        let terms = Terms { works: &self.works, config, only: &self.only };
         let detail = self.books.adopt(terms);
         self.outlets.adopt(config);
         detail
@@ -244,7 +279,9 @@ impl Rota {
     fn reload(&mut self, means: Arc<Means>) {
         self.unfollow();
         let old = std::mem::replace(&mut self.means, means);
+        self.break_off_where_canaries_are_new(&old);
         let detail = self.adopt();
+        self.forget_who_is_gone();
         self.books.note(None, None, Happening::ConfigReloaded { detail });
         let (before, now) = (&old.config.imported.records, &self.means.config.imported.records);
         for (before, now) in before.iter().zip(now) {
@@ -253,6 +290,19 @@ impl Rota {
             }
         }
         self.follow();
+    }
+
+    /// Rounds at canaries that were closed would wait for nobody; they are due again.
+    fn break_off_where_canaries_are_new(&self, old: &Means) {
+        let is_same = match (old.canaries(), self.means.canaries()) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        let of_mail = self.flights.values().filter(|flight| flight.work.canaries_of().is_some());
+        for flight in of_mail.filter(|_| !is_same) {
+            flight.task.abort();
+        }
     }
 
     /// What watches the canaries beside the loop.
@@ -266,6 +316,18 @@ impl Rota {
         let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
         let draining = tokio::spawn(async move { drains.run(&means).await });
         self.followers = vec![late.abort_handle(), draining.abort_handle()];
+    }
+
+    /// One that has ended before its time has panicked.
+    fn see_to_the_followers(&mut self) {
+        if self.followers.iter().any(AbortHandle::is_finished) {
+            self.outlets.measure(&Signal::Panic);
+            tracing::error!(
+                "what follows the canaries died and begins again; this is a defect of mxwarden"
+            );
+            self.unfollow();
+            self.follow();
+        }
     }
 
     fn unfollow(&mut self) {
@@ -289,25 +351,26 @@ impl Rota {
 
     /// A task is over.
     fn ended(&mut self, ended: Result<(Id, Done), JoinError>) {
-        let (id, done) = match ended {
-            Ok((id, done)) => (id, Some(done)),
-            Err(error) => (error.id(), None),
+        let (id, done, is_aborted) = match ended {
+            Ok((id, done)) => (id, Some(done), false),
+            Err(error) => (error.id(), None, error.is_cancelled()),
         };
         let flight = self.flights.remove(&id);
         match (done, flight) {
             (Some(Done::Proved(proved)), Some(flight)) => self.proved(flight, *proved),
             (Some(Done::PutOff(at)), Some(flight)) => {
-                self.outlets.measure(&Signal::ProbeEnded {
-                    kind: kind(&flight.work),
-                    outcome: "unknown",
-                    took: flight.began.elapsed(),
-                    lag: flight.lag,
-                });
-                self.books.put_off(&flight.work, at);
+                self.outlets.measure(&ended_unknown(&flight));
+                self.books.put_off(&flight.work, &flight.basis, at);
                 self.askers.nothing_came(&flight.work, at);
             }
             (Some(Done::Witnesses(witnesses)), _) => self.suspects.heard(witnesses),
+            (None, Some(flight)) if is_aborted => {
+                // Its canaries were closed; it is still due.
+                self.outlets.measure(&ended_unknown(&flight));
+            }
             (None, flight) => {
+                // Whoever asked the witnesses does not hear them.
+                self.suspects.ask_again();
                 self.outlets.measure(&Signal::Panic);
                 tracing::error!("a task panicked; this is a defect of mxwarden");
                 if let Some(flight) = flight {
@@ -318,7 +381,8 @@ impl Rota {
             }
             (Some(Done::Proved(_) | Done::PutOff(_)), None) | (Some(Done::Other), _) => {}
         }
-        if self.flights.is_empty()
+        let is_mail = |flight: &Flight| flight.work.canaries_of().is_some();
+        if self.flights.values().all(is_mail)
             && let Some(began) = self.round_began.take()
         {
             let at = self.means.clock().now().as_millisecond();
@@ -330,19 +394,31 @@ impl Rota {
     }
 
     fn proved(&mut self, flight: Flight, mut proved: Proved) {
-        let Flight { work, basis, began, lag } = flight;
+        let Flight { work, basis, began, began_at, lag, wanted, task: _ } = flight;
         let at = self.means.clock().now();
         if let Some(why) = self.unsure() {
             proved.report = outage::clock_unsure(&proved.report, why);
         }
         let outcome = proved.report.state.as_str();
         let took = began.elapsed();
+        let now = Instant::now();
+        self.looked.extend(work.claims.iter().map(|key| (key.clone(), now)));
         self.outlets.measure(&Signal::ProbeEnded { kind: kind(&work), outcome, took, lag });
         for (phase, took) in proved.spent.drain(..) {
             self.outlets.measure(&Signal::PhaseTook { phase, took });
         }
+        // Its times are those of another clock; it is still due.
+        let has_jumped = self.jumped_at.is_some_and(|jumped_at| jumped_at > began);
+        // Canaries that are taken prove nothing, and take nothing back.
+        let is_taken = wanted == Wanted::ByOrder
+            && work.canaries_of().is_some()
+            && proved.report.state == State::Unknown;
+        if has_jumped || is_taken {
+            self.askers.came(&work, &proved.report);
+            return;
+        }
         if self.is_suspicious(&work, &proved.report) {
-            self.suspects.hold(work, basis, proved, at);
+            self.suspects.hold(Held { work, basis, proved, at, began_at, since: Instant::now() });
             self.ask_the_witnesses();
             self.ask_the_others();
         } else {
@@ -361,14 +437,30 @@ impl Rota {
 
     fn arrived_late(&mut self, late: Late) {
         let at = self.means.clock().now();
-        let on = |work: &&Work| work.canaries_of() == Some(late.connector.as_str());
-        let works: Vec<Work> = self.works.iter().filter(on).cloned().collect();
-        for work in works {
-            let connector = late.connector.as_str();
+        for work in self.works.clone() {
+            let Some(proved) = late.proves(&self.means, &work) else { continue };
+            if !self.is_news(&work, &proved.report) {
+                continue;
+            }
+            let connector = late.probe.connector.as_str();
             tracing::warn!(connector, "probe mail was delivered where it must not be");
             let basis = books::basis(&work, &self.means.config);
-            self.books.look(&work, &basis, &late.proved, at);
+            self.books.look(&work, &basis, &proved, at);
         }
+    }
+
+    /// Whether something is broken that does not stand so already. A round sees the same sessions as whoever watches
+    /// for late ones: what it has told whole must not be told again in part.
+    fn is_news(&self, work: &Work, report: &ClaimReport) -> bool {
+        let standing = work.claims.first().and_then(|key| self.books.standing(key));
+        let Some(standing) = standing.filter(|standing| standing.state == State::Violated) else {
+            return true;
+        };
+        let breaks = report.findings.iter().filter(|one| one.severity == Severity::Violation);
+        let stands = |new: &Finding| {
+            standing.findings.iter().any(|old| (old.id, &old.subject) == (new.id, &new.subject))
+        };
+        !breaks.into_iter().all(stands)
     }
 
     fn watch_the_clock(&mut self) {
@@ -382,6 +474,7 @@ impl Rota {
             );
             self.books.replan(off);
             self.unsure_until = Some(Instant::now() + UNSURE_FOR);
+            self.jumped_at = Some(Instant::now());
         }
     }
 
@@ -402,6 +495,12 @@ pub fn works_of(config: &Config, partners: &[&Partner], only: &[Claim]) -> Vec<W
         imported: &config.imported,
     };
     matrix::works(agreements, only)
+}
+
+/// A proof that came to nothing, as it is counted.
+fn ended_unknown(flight: &Flight) -> Signal {
+    let (took, lag) = (flight.began.elapsed(), flight.lag);
+    Signal::ProbeEnded { kind: kind(&flight.work), outcome: "unknown", took, lag }
 }
 
 /// The word a proof is counted under.

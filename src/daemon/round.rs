@@ -28,6 +28,8 @@ pub struct Patience {
     pub until: Instant,
     /// Somebody pressed Ctrl-C.
     pub stop: CancellationToken,
+    /// What was seen until then was told before: it is looked at anew, so that one look is never two.
+    pub anew_after: Option<Instant>,
 }
 
 impl Patience {

@@ -146,11 +146,11 @@ pub async fn run(plan: RunPlan, life: Life) -> Result<(), RunError> {
 /// A daemon that has begun.
 struct Daemon {
     store: Store,
-    config: Config,
     means: watch::Receiver<Arc<Means>>,
     rota: JoinHandle<Outlets>,
     pages: Pages,
     reloads: JoinHandle<()>,
+    control: JoinHandle<()>,
     pulse: watch::Receiver<Instant>,
     speaker: Speaker,
     /// Ends the loop.
@@ -214,7 +214,7 @@ impl Daemon {
         let pages = Pages::open(http, shared, &config, &stop_serving)?;
         let socket = control::listen(&config.state_dir)?;
         let desk = Desk { asks, speaker: speaker.clone(), teller, clock };
-        tokio::spawn(control::serve(socket, desk, stop_serving.clone()));
+        let control = tokio::spawn(control::serve(socket, desk, stop_serving.clone()));
         let (new_means, reloaded) = mpsc::channel(1);
         let (current, means) = watch::channel(means);
         let inlets =
@@ -228,10 +228,10 @@ impl Daemon {
         Ok(Self {
             reloads: tokio::spawn(reloads.run(life.reload)),
             store,
-            config,
             means,
             rota,
             pages,
+            control,
             pulse,
             speaker,
             stop_rota,
@@ -243,12 +243,15 @@ impl Daemon {
     /// Until it is told to stop, or a part dies.
     async fn go_on(mut self) -> Result<(), RunError> {
         served::ready();
-        let (store, record, clock) =
-            (self.store.clone(), self.config.record, self.means.borrow().clock());
+        let (store, means) = (self.store.clone(), self.means.clone());
         let housekeeping = async {
             let mut ticks = interval(PRUNING);
             loop {
                 ticks.tick().await;
+                let (record, clock) = {
+                    let means = means.borrow();
+                    (means.config.record, means.clock())
+                };
                 let pruned = store.prune(clock.now(), record.keep, record.keep_violations).await;
                 match pruned {
                     Ok(0) => {}
@@ -262,6 +265,8 @@ impl Daemon {
             () = self.stop.cancelled() => None,
             () = store.died() => Some("the writer of the record"),
             _ = &mut self.rota => Some("the loop"),
+            _ = &mut self.reloads => Some("the reader of configurations"),
+            _ = &mut self.control => Some("the control socket"),
             () = self.pages.died() => Some("the HTTP listener"),
             () = served::feed_the_watchdog(&self.pulse, STUCK) => None,
             () = housekeeping => None,

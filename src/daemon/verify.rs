@@ -178,8 +178,17 @@ fn configured(means: &Means, claim: Claim, said: &Said) -> Proved {
     Proved { report, evidence: body.json, spent: Vec::new() }
 }
 
+/// The connector a work is about, and the one whose canaries prove it.
+pub(super) fn connectors<'a>(
+    means: &'a Means,
+    work: &Work,
+) -> Option<(&'a OutboundConnector, &'a OutboundConnector)> {
+    let Proof::SenderEnforces { connector, proved_on, .. } = &work.proof else { return None };
+    Some((means.config.outbound(connector)?, means.config.outbound(proved_on)?))
+}
+
 /// Whether partners and canaries lie under one imported connector; without records that is assumed.
-fn scope(
+pub(super) fn scope(
     means: &Means,
     work: &Work,
     connector: &OutboundConnector,

@@ -322,8 +322,8 @@ fn everything(vantage: &Vantage<'_>) -> Option<Outage> {
     let is_canary_away = vantage.good_canary == Some(false);
     let is_ours = are_beacons_silent
         || is_resolver_silent
-        || (is_canary_away && partners.len() >= SEVERAL)
-        || operators.len() >= SEVERAL;
+        // One partner is never us, whoever runs its receivers.
+        || (partners.len() >= SEVERAL && (is_canary_away || operators.len() >= SEVERAL));
     is_ours.then(|| {
         let mut seen = vec![match failed.len() {
             1 => "the one look failed on the way".to_owned(),

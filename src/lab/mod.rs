@@ -1,4 +1,4 @@
-//! A small world of our own, for tests and the demo: DNS, a CA, and mail servers that behave, and
+//! A small world of our own, for tests and the demo: DNS, a CA, a mail system, and mail servers that behave, and
 //! misbehave, as they are told.
 //!
 //! Invariant: everything listens on loopback and is gone when its value is dropped; only `cli` (for the
@@ -7,6 +7,7 @@
 pub mod ca;
 pub mod dns;
 mod error;
+pub mod mta;
 pub mod smtp;
 
 pub use error::LabError;

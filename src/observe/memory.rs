@@ -2,6 +2,7 @@
 //!
 //! 1. `check` and `verify` remember for as long as they run.
 //! 2. The daemon remembers for a short while: what it looks at again, it wants to see as it is then.
+//! 3. Whoever asks again is not answered with what it was answered before: one look never confirms itself.
 //!
 //! Invariant: what is held is bounded: where it may be forgotten, it is, before more is taken in.
 
@@ -38,14 +39,22 @@ impl Memory {
         Self { holds_for: Some(holds_for), ..Self::default() }
     }
 
-    /// The place where a look at an endpoint is kept, empty until somebody has looked.
-    pub(super) fn look(&self, endpoint: &Endpoint) -> Arc<OnceCell<Session>> {
-        cell_of(lock(&self.seen), endpoint, self.holds_for)
+    /// The place where a look at an endpoint is kept, empty until somebody has looked behind `after`.
+    pub(super) fn look(
+        &self,
+        endpoint: &Endpoint,
+        after: Option<Instant>,
+    ) -> Arc<OnceCell<Session>> {
+        cell_of(lock(&self.seen), endpoint, self.holds_for, after)
     }
 
     /// Likewise for a look without SNI.
-    pub(super) fn look_without_sni(&self, of: &Endpoint) -> Arc<OnceCell<Option<WithoutSni>>> {
-        cell_of(lock(&self.seen_bare), of, self.holds_for)
+    pub(super) fn look_without_sni(
+        &self,
+        of: &Endpoint,
+        after: Option<Instant>,
+    ) -> Arc<OnceCell<Option<WithoutSni>>> {
+        cell_of(lock(&self.seen_bare), of, self.holds_for, after)
     }
 
     /// What was seen of our own place in the network.
@@ -80,13 +89,16 @@ fn cell_of<T>(
     mut cells: MutexGuard<'_, Cells<T>>,
     endpoint: &Endpoint,
     holds_for: Option<Duration>,
+    after: Option<Instant>,
 ) -> Arc<OnceCell<T>> {
     let is_fresh = |since: &Instant| holds_for.is_none_or(|held| since.elapsed() < held);
     if cells.len() >= MANY {
         cells.retain(|_, (since, _)| is_fresh(since));
     }
     match cells.get(endpoint) {
-        Some((since, cell)) if is_fresh(since) => Arc::clone(cell),
+        Some((since, cell)) if is_fresh(since) && after.is_none_or(|after| *since > after) => {
+            Arc::clone(cell)
+        }
         _ => {
             let cell = Arc::new(OnceCell::new());
             cells.insert(endpoint.clone(), (Instant::now(), Arc::clone(&cell)));
@@ -110,22 +122,37 @@ mod tests {
         let one = endpoint("mx.a.test");
         let run = Memory::default();
         let daemon = Memory::holding_for(Duration::from_secs(30));
-        let (of_run, of_daemon) = (run.look(&one), daemon.look(&one));
+        let (of_run, of_daemon) = (run.look(&one, None), daemon.look(&one, None));
         advance(Duration::from_secs(29)).await;
-        assert!(Arc::ptr_eq(&of_daemon, &daemon.look(&one)));
+        assert!(Arc::ptr_eq(&of_daemon, &daemon.look(&one, None)));
         advance(Duration::from_secs(1)).await;
-        assert!(!Arc::ptr_eq(&of_daemon, &daemon.look(&one)));
-        assert!(Arc::ptr_eq(&of_run, &run.look(&one)));
+        assert!(!Arc::ptr_eq(&of_daemon, &daemon.look(&one, None)));
+        assert!(Arc::ptr_eq(&of_run, &run.look(&one, None)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_again_is_not_answered_with_the_same_look() {
+        let one = endpoint("mx.a.test");
+        let daemon = Memory::holding_for(Duration::from_secs(30));
+        let first = daemon.look(&one, None);
+        advance(Duration::from_secs(1)).await;
+        let ended = Instant::now();
+        advance(Duration::from_secs(1)).await;
+        let again = daemon.look(&one, Some(ended));
+        assert!(!Arc::ptr_eq(&first, &again));
+        // Somebody else, who has not seen it yet, shares the newer one.
+        assert!(Arc::ptr_eq(&again, &daemon.look(&one, None)));
+        assert!(Arc::ptr_eq(&again, &daemon.look(&one, Some(ended))));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_may_be_forgotten_is_bounded() {
         let daemon = Memory::holding_for(Duration::from_secs(30));
         for at in 0..MANY {
-            daemon.look(&endpoint(&format!("mx{at}.a.test")));
+            daemon.look(&endpoint(&format!("mx{at}.a.test")), None);
         }
         advance(Duration::from_secs(31)).await;
-        daemon.look(&endpoint("mx.b.test"));
+        daemon.look(&endpoint("mx.b.test"), None);
         assert_eq!(lock(&daemon.seen).len(), 1);
     }
 

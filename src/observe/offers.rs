@@ -25,7 +25,7 @@ use crate::model::{
 };
 use crate::wire::address;
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 /// Which addresses a run may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,6 +83,15 @@ impl Observer {
 
     /// Looks at every endpoint of a target.
     pub async fn offers(self: &Arc<Self>, target: &Target) -> OffersEvidence {
+        self.offers_after(target, None).await
+    }
+
+    /// The same; of what was seen before, only what was seen `after` that instant is not looked at again.
+    pub async fn offers_after(
+        self: &Arc<Self>,
+        target: &Target,
+        after: Option<Instant>,
+    ) -> OffersEvidence {
         let started_at = self.clock().now();
         let resolution = self.resolver.resolve(target).await;
         let endpoints = self.endpoints(target, &resolution);
@@ -90,7 +99,7 @@ impl Observer {
         for (at, endpoint) in endpoints.iter().cloned().enumerate() {
             let observer = Arc::clone(self);
             let may_connect = self.may_connect(target, &endpoint);
-            looks.spawn(async move { (at, observer.session(endpoint, may_connect).await) });
+            looks.spawn(async move { (at, observer.session(endpoint, may_connect, after).await) });
         }
         let mut sessions: Vec<(usize, Session)> = Vec::with_capacity(endpoints.len());
         while let Some(look) = looks.join_next().await {
@@ -117,8 +126,8 @@ impl Observer {
     }
 
     /// Adds to a session what its endpoint shows without SNI.
-    pub async fn look_without_sni(&self, session: &mut Session) {
-        let cell = self.memory.look_without_sni(&session.endpoint);
+    pub async fn look_without_sni(&self, session: &mut Session, after: Option<Instant>) {
+        let cell = self.memory.look_without_sni(&session.endpoint, after);
         let seen = &*session;
         let look = || async {
             let _leave = self.pace.leave(&seen.endpoint).await;
@@ -159,13 +168,18 @@ impl Observer {
         endpoints
     }
 
-    async fn session(&self, endpoint: Endpoint, may_connect: bool) -> Session {
+    async fn session(
+        &self,
+        endpoint: Endpoint,
+        may_connect: bool,
+        after: Option<Instant>,
+    ) -> Session {
         if !may_connect {
             let mut session = Session::new(endpoint, self.clock().now());
             session.ending = Ending::NotTried(NotTried::PrivateAddress);
             return session;
         }
-        let cell = self.memory.look(&endpoint);
+        let cell = self.memory.look(&endpoint, after);
         let look = || async {
             let leave = self.pace.leave(&endpoint).await;
             let mut session = self.prober.look(&endpoint).await;
@@ -173,7 +187,7 @@ impl Observer {
             self.memory.count(&session);
             match self.plan.depth {
                 // Boxed, or every look would carry the room for a deep one.
-                Depth::Deep => Box::pin(self.deepen(&mut session)).await,
+                Depth::Deep => Box::pin(self.deepen(&mut session, after)).await,
                 Depth::Shallow => {}
             }
             session
@@ -182,14 +196,14 @@ impl Observer {
     }
 
     /// Adds everything a deep look shows, and what is shown without SNI.
-    async fn deepen(&self, session: &mut Session) {
+    async fn deepen(&self, session: &mut Session, after: Option<Instant>) {
         if !deep::is_worth_a_look(session) {
             return;
         }
         let look = DeepLook::new(&self.prober, &self.pace, &session.endpoint);
         session.deep = Some(look.look(session).await);
         if session.endpoint.host.is_some() {
-            self.look_without_sni(session).await;
+            self.look_without_sni(session, after).await;
         }
     }
 }

@@ -9,6 +9,7 @@ mod canary;
 mod cli;
 mod config;
 mod daemon;
+mod demo;
 mod deploy;
 mod docs;
 mod doctor;

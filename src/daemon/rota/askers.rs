@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use std::time::Duration;
 use tokio::{sync::oneshot, time::Instant};
 
+/// Nobody waits longer.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// What is asked of the loop.
 #[derive(Debug)]
 pub enum Ask {
@@ -55,7 +58,8 @@ impl Askers {
         reply: oneshot::Sender<Result<Vec<PartnerReport>, String>>,
     ) {
         let works = works.into_iter().map(|work| (work, None)).collect();
-        self.0.push(Asker { works, until: Instant::now() + within, reply });
+        let until = Instant::now() + within.min(LONGEST);
+        self.0.push(Asker { works, until, reply });
     }
 
     /// A work was proved.

@@ -8,7 +8,7 @@
 use super::{Ask, Done, Flight, PROOFS, Rota, askers::Order, works_of};
 use crate::daemon::{
     books,
-    drains::{self, Drains},
+    drains::{self, Drains, Occupied},
     matrix::Work,
     means::Means,
     round::Patience,
@@ -74,8 +74,17 @@ impl Rota {
         let (means, drains) = (Arc::clone(&self.means), Arc::clone(&self.drains));
         let (basis, began) = (books::basis(&work, &means.config), Instant::now());
         let of = work.clone();
-        let task = self.running.spawn(async move { prove(&means, &drains, &of, wanted).await });
-        self.flights.insert(task.id(), Flight { work, basis, began, lag });
+        let anew_after = work.claims.iter().filter_map(|key| self.looked.get(key)).max().copied();
+        let patience = move |within| Patience {
+            until: Instant::now() + within,
+            stop: CancellationToken::new(),
+            anew_after,
+        };
+        let task =
+            self.running.spawn(async move { prove(&means, &drains, &of, wanted, patience).await });
+        let began_at = self.means.clock().now();
+        let flight = Flight { work, basis, began, began_at, lag, wanted, task: task.clone() };
+        self.flights.insert(task.id(), flight);
     }
 
     /// Does what somebody asks for.
@@ -84,8 +93,8 @@ impl Rota {
             Ask::Verify { order, reply } => match self.ordered(&order) {
                 Ok(works) => {
                     for work in &works {
-                        if !self.is_running(work) {
-                            self.begin(work.clone(), Duration::ZERO, Wanted::ByOrder);
+                        if !self.is_running(work) && !self.suspects.holds(work) {
+                            self.begin(self.whole(work), Duration::ZERO, Wanted::ByOrder);
                         }
                     }
                     self.askers.wait(works, order.within, reply);
@@ -103,16 +112,17 @@ impl Rota {
         let named: Vec<&Partner> = order.partners.iter().map(partner).collect::<Result<_, _>>()?;
         let partners = if named.is_empty() { config.partners.iter().collect() } else { named };
         let works = works_of(config, &partners, &order.claims);
-        // Works of all partners: a look that others share is the same look.
-        let all = |work: Work| {
-            let same = self.works.iter().find(|one| one.proof == work.proof);
-            same.cloned().unwrap_or(work)
-        };
-        let works: Vec<Work> = works.into_iter().map(all).collect();
         if works.is_empty() {
             return Err("nothing that was asked for is configured".to_owned());
         }
         Ok(works)
+    }
+
+    /// The work with the claims of all partners: a look that others share is theirs as well, though they are not told of
+    /// in the answer.
+    fn whole(&self, work: &Work) -> Work {
+        let same = self.works.iter().find(|one| one.proof == work.proof);
+        same.unwrap_or(work).clone()
     }
 
     /// One look for whoever asks over HTTP. It changes nothing in the books.
@@ -148,7 +158,11 @@ async fn look(
         Reach::Configured => &means.observer,
         Reach::Public => &means.strangers,
     };
-    let patience = Patience { until: Instant::now() + LOOK_WITHIN, stop: CancellationToken::new() };
+    let patience = Patience {
+        until: Instant::now() + LOOK_WITHIN,
+        stop: CancellationToken::new(),
+        anew_after: None,
+    };
     let claim = crate::model::claim::Claim::OUTBOUND_RECEIVER_OFFERS;
     let targets = std::slice::from_ref(target);
     let proved =
@@ -157,7 +171,13 @@ async fn look(
 }
 
 /// Proves a work, or says when to try again.
-async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted) -> Done {
+async fn prove(
+    means: &Arc<Means>,
+    drains: &Drains,
+    work: &Work,
+    wanted: Wanted,
+    patience: impl Fn(Duration) -> Patience,
+) -> Done {
     let now = means.clock().now();
     match verify::ask_leave(means, work).await {
         Ok(()) => {}
@@ -169,20 +189,32 @@ async fn prove(means: &Arc<Means>, drains: &Drains, work: &Work, wanted: Wanted)
     }
     let canaries = work.canaries_of().and_then(|name| means.config.outbound(name));
     let (Some(connector), Some(listening)) = (canaries, means.canaries()) else {
-        return proved(means, work, LOOK_WITHIN).await;
+        return proved(means, work, &patience(LOOK_WITHIN)).await;
     };
     if wanted == Wanted::ByTime
         && let Some(at) = occupied_until(means, connector, now).await
     {
         return Done::PutOff(at);
     }
-    let _turn = drains.turn(&connector.name, listening).await;
-    proved(means, work, MAIL_WITHIN).await
+    let _turn = drains.turn(&means.config, connector, listening).await;
+    // Whoever had the turn before may have left its probes in the queue.
+    let now = means.clock().now();
+    if wanted == Wanted::ByTime
+        && let Some(at) = occupied_until(means, connector, now).await
+    {
+        return Done::PutOff(at);
+    }
+    let done = proved(means, work, &patience(MAIL_WITHIN)).await;
+    if is_record_away(means) { Done::PutOff(later(now, TRY_AGAIN)) } else { done }
 }
 
-async fn proved(means: &Arc<Means>, work: &Work, within: Duration) -> Done {
-    let patience = Patience { until: Instant::now() + within, stop: CancellationToken::new() };
-    Done::Proved(Box::new(verify::prove_now(means, work, &patience).await))
+/// No probe is sent that cannot be written down: its round waits.
+fn is_record_away(means: &Means) -> bool {
+    means.store().is_some_and(|store| store.failure().is_some())
+}
+
+async fn proved(means: &Arc<Means>, work: &Work, patience: &Patience) -> Done {
+    Done::Proved(Box::new(verify::prove_now(means, work, patience).await))
 }
 
 /// When probe mail may be sent under a connector; none where it may be now.
@@ -191,10 +223,15 @@ async fn occupied_until(
     connector: &OutboundConnector,
     now: Timestamp,
 ) -> Option<Timestamp> {
+    if is_record_away(means) {
+        return Some(later(now, TRY_AGAIN));
+    }
     match drains::empty_at(means, connector).await {
         Ok(None) => None,
-        Ok(Some(empty)) if now > later(empty, EMPTY_WITHIN) => None,
-        Ok(Some(empty)) => Some(later(empty.max(now), A_LITTLE_LATER)),
+        Ok(Some(Occupied::UntilDrained(empty))) if now > later(empty, EMPTY_WITHIN) => None,
+        Ok(Some(Occupied::UntilDrained(empty) | Occupied::UntilGivenUp(empty))) => {
+            Some(later(empty.max(now), A_LITTLE_LATER))
+        }
         Err(error) => {
             let connector = connector.name.as_str();
             tracing::warn!(connector, %error, "no probe is sent while the record cannot be used");

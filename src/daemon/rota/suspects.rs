@@ -7,7 +7,7 @@
 //!
 //! Invariant: nothing is held for longer than [`HOLD`] and the time witnesses have.
 
-use super::{Done, Rota, begin::Wanted};
+use super::{Done, Rota, Stage, begin::Wanted};
 use crate::daemon::{books::Key, matrix::Work, round::Proved, witnesses, witnesses::Witnesses};
 use crate::judge::outage::{self, Outage, Vantage};
 use crate::model::{
@@ -25,17 +25,17 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long a bad look waits for the others of its round.
-const HOLD: Duration = Duration::from_secs(20);
+/// How long a bad look waits for the others of its round: a little longer than a look at an endpoint that says nothing.
+const HOLD: Duration = Duration::from_secs(75);
 /// How long it waits when a witness is slow.
-const HOLD_AT_MOST: Duration = Duration::from_secs(35);
+const HOLD_AT_MOST: Duration = Duration::from_secs(90);
 /// What witnesses said counts so long.
 const FRESH: Duration = Duration::from_secs(60);
 /// Partners that are looked at before their time, where another is suspicious.
 const OTHERS: usize = 3;
 /// Nobody is looked at again so soon.
 const SOON: SignedDuration = SignedDuration::from_mins(2);
-/// Looks of one round.
+/// Looks that are older can belong to no round that is held.
 const ROUND: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is held, and what it is held against.
@@ -49,13 +49,18 @@ pub(super) struct Suspects {
     withheld: BTreeSet<Key>,
 }
 
+/// A bad look.
 #[derive(Debug)]
-struct Held {
-    work: Work,
-    basis: String,
-    proved: Proved,
-    at: Timestamp,
-    since: Instant,
+pub(super) struct Held {
+    pub(super) work: Work,
+    pub(super) basis: String,
+    pub(super) proved: Proved,
+    /// When it was over.
+    pub(super) at: Timestamp,
+    /// When it began.
+    pub(super) began_at: Timestamp,
+    /// Since when it is held.
+    pub(super) since: Instant,
 }
 
 impl Held {
@@ -76,8 +81,13 @@ fn is_outbound_offer(work: &Work) -> bool {
 }
 
 impl Suspects {
-    pub(super) fn hold(&mut self, work: Work, basis: String, proved: Proved, at: Timestamp) {
-        self.held.push(Held { work, basis, proved, at, since: Instant::now() });
+    pub(super) fn hold(&mut self, held: Held) {
+        self.held.push(held);
+    }
+
+    /// Witnesses that were asked and never answered may be asked again.
+    pub(super) fn ask_again(&mut self) {
+        self.is_asking = false;
     }
 
     pub(super) fn holds(&self, work: &Work) -> bool {
@@ -98,14 +108,6 @@ impl Suspects {
     pub(super) fn heard(&mut self, witnesses: Witnesses) {
         self.is_asking = false;
         self.witnesses = Some((Instant::now(), witnesses));
-    }
-
-    /// Whatever is not known now will not be.
-    pub(super) fn ask_nobody_more(&mut self) {
-        self.is_asking = false;
-        for held in &mut self.held {
-            held.since = held.since.checked_sub(HOLD_AT_MOST).unwrap_or(held.since);
-        }
     }
 
     pub(super) fn wake(&self) -> Option<Instant> {
@@ -133,7 +135,8 @@ impl Rota {
 
     /// Asks the witnesses, unless they were asked a short while ago.
     pub(super) fn ask_the_witnesses(&mut self) {
-        if self.suspects.is_asking || self.suspects.fresh().is_some() {
+        let is_ending = self.stage == Stage::Ending;
+        if is_ending || self.suspects.is_asking || self.suspects.fresh().is_some() {
             return;
         }
         self.suspects.is_asking = true;
@@ -143,6 +146,9 @@ impl Rota {
 
     /// Looks at a few others that were well, or that our outage hides, least recently looked at first.
     pub(super) fn ask_the_others(&mut self) {
+        if self.stage == Stage::Ending {
+            return;
+        }
         let now = self.means.clock().now();
         let mut others: Vec<(Timestamp, Work)> = Vec::new();
         for work in self.works.iter().filter(|work| is_outbound_offer(work)) {
@@ -202,19 +208,22 @@ impl Rota {
 
     fn outage(&mut self, held: &[Held]) -> Option<Outage> {
         let now = self.means.clock().now();
-        // Whoever our outage hides is hidden until seen again, however long that takes.
+        // Whoever our outage hides is hidden until seen again, however long that takes. Of the others what they showed
+        // before the round says nothing of now.
+        let began = held.iter().map(|one| one.began_at).min().unwrap_or(now);
         let withheld = &self.suspects.withheld;
-        let counts = |key: &Key, look: &Look| {
-            now.duration_since(look.at) < ROUND || withheld.contains(key)
-        };
-        self.suspects.recent.retain(|key, look| counts(key, look));
+        let is_kept =
+            |key: &Key, look: &Look| now.duration_since(look.at) < ROUND || withheld.contains(key);
+        self.suspects.recent.retain(|key, look| is_kept(key, look));
         let looks: Vec<Look> = held.iter().filter_map(Held::look).collect();
         let again = |look: &&Look| {
             !looks
                 .iter()
                 .any(|one| one.partner == look.partner && one.report.claim == look.report.claim)
         };
-        let looks: Vec<&Look> = self.suspects.recent.values().filter(again).chain(&looks).collect();
+        let of_round = |(key, look): &(&Key, &Look)| look.at >= began || withheld.contains(*key);
+        let recent = self.suspects.recent.iter().filter(of_round).map(|(_, look)| look);
+        let looks: Vec<&Look> = recent.filter(again).chain(&looks).collect();
         let keys = looks.iter().map(|look| (look.partner.clone(), look.report.claim));
         let before: Vec<&Standing> = keys.filter_map(|key| self.books.standing(&key)).collect();
         let witnesses = self.suspects.fresh().cloned().unwrap_or_default();
@@ -235,6 +244,17 @@ impl Rota {
         self.suspects.withheld.extend(work.claims.iter().cloned());
     }
 
+    /// Claims that are configured no longer are hidden by nothing.
+    pub(super) fn forget_who_is_gone(&mut self) {
+        let was_hiding = !self.suspects.withheld.is_empty();
+        let books = &self.books;
+        self.suspects.withheld.retain(|key| books.standing(key).is_some());
+        self.suspects.recent.retain(|key, _| books.standing(key).is_some());
+        if was_hiding && self.suspects.withheld.is_empty() {
+            self.our_outage_is_over();
+        }
+    }
+
     /// A work was seen as it is: our outage no longer hides it.
     pub(super) fn seen_again(&mut self, work: &Work) {
         if self.suspects.withheld.is_empty() {
@@ -244,8 +264,12 @@ impl Rota {
             self.suspects.withheld.remove(key);
         }
         if self.suspects.withheld.is_empty() {
-            let detail = "everybody it hid was seen again".to_owned();
-            self.books.note(None, None, Happening::SelfOutageEnded { detail });
+            self.our_outage_is_over();
         }
+    }
+
+    fn our_outage_is_over(&mut self) {
+        let detail = "everybody it hid was seen again".to_owned();
+        self.books.note(None, None, Happening::SelfOutageEnded { detail });
     }
 }

@@ -26,7 +26,10 @@ pub async fn round(
     let mut looks = JoinSet::new();
     for (at, target) in targets.iter().cloned().enumerate() {
         let (observer, standard) = (Arc::clone(observer), standard.clone());
-        looks.spawn(async move { (at, look::look_and_judge(&observer, &target, &standard).await) });
+        let after = patience.anew_after;
+        looks.spawn(async move {
+            (at, look::look_and_judge_after(&observer, &target, &standard, after).await)
+        });
     }
     let mut seen: Vec<Option<Judged>> = targets.iter().map(|_| None).collect();
     loop {

@@ -92,12 +92,14 @@ impl Reloads {
     async fn means(&self, old: &Arc<Means>, config: Config) -> Result<Means, String> {
         let mut means = self.build(config)?;
         match old.canaries() {
-            Some(canaries) if has_same_canaries(&old.config, &means.config) => {
+            Some(canaries) if has_same_canaries(old, &means) => {
                 means.share_canaries(Arc::clone(canaries)).map_err(|error| chain(&error))?;
                 Ok(means)
             }
             None if means.config.canaries.is_empty() => Ok(means),
             running => {
+                // Whatever can be wrong with the new ones beside their sockets is found out while the old ones listen.
+                means.check_canaries().map_err(|error| chain(&error))?;
                 if let Some(canaries) = running {
                     canaries.close().await;
                 }
@@ -148,23 +150,23 @@ fn refuse_what_needs_a_restart(old: &Config, new: &Config) -> Result<(), String>
     if old.state_dir != new.state_dir {
         return Err("state_dir is another: restart the daemon".to_owned());
     }
+    let formerly = |config: &Config| -> Vec<_> {
+        config.partners.iter().filter_map(|partner| partner.formerly.clone()).collect()
+    };
+    let known = formerly(old);
+    if let Some(name) = formerly(new).into_iter().find(|name| !known.contains(name)) {
+        return Err(format!(
+            "the history of `{name}` is carried over by a start: restart the daemon"
+        ));
+    }
     if old.http.listen != new.http.listen {
         return Err("[http] listen is another: restart the daemon".to_owned());
     }
     Ok(())
 }
 
-/// Whether everything that makes the canaries is the same. A certificate of the operator's may have been renewed under
-/// its name, so those that have one are made anew.
-fn has_same_canaries(old: &Config, new: &Config) -> bool {
-    let connectors = |config: &Config| -> Vec<_> {
-        let of = |connector: &crate::model::connector::OutboundConnector| {
-            (connector.name.clone(), connector.canaries.clone(), connector.requirement.clone())
-        };
-        config.outbound.iter().map(of).collect()
-    };
-    old.canaries == new.canaries
-        && old.tls == new.tls
-        && connectors(old) == connectors(new)
-        && new.canaries.iter().all(|canary| canary.certificate.is_none())
+/// Whether everything that makes the canaries is the same, the content of their certificates included: one may have been
+/// renewed under its name.
+fn has_same_canaries(old: &Means, new: &Means) -> bool {
+    old.canary_print().is_some() && old.canary_print() == new.canary_print()
 }

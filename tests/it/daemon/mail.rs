@@ -129,6 +129,16 @@ async fn a_delivery_in_clear_hours_later_and_behind_a_restart_violates_at_once()
     assert!(standing.findings.iter().any(|finding| finding.id == id), "{:?}", standing.findings);
     let reader = mailing.lab.reader().unwrap();
     assert!(reader.evidence(&standing.evidence).unwrap().is_some(), "its evidence is kept");
+    // The same again is no news: nothing that stands is put in its place.
+    let looks = |lab: &Lab| {
+        let since = jiff::Timestamp::UNIX_EPOCH;
+        lab.reader().unwrap().looks("fabrikam", claim(), since, 100).unwrap().len()
+    };
+    let before = looks(&mailing.lab);
+    mailing.deliver(&to).await;
+    sleep(MINUTE).await;
+    assert_eq!(looks(&mailing.lab), before);
+    assert_eq!(mailing.lab.standing("fabrikam", claim()).unwrap().evidence, standing.evidence);
     mailing.lab.stop().await;
 }
 

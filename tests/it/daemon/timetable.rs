@@ -192,3 +192,24 @@ async fn a_slow_partner_delays_nobody() {
     assert!(!lab.states("slow").contains(&Violated));
     lab.stop().await;
 }
+
+/// Shared hosts are looked at once for all partners, and held for a moment; a change is confirmed by what is seen anew.
+#[tokio::test(start_paused = true)]
+async fn one_look_is_never_two_however_soon_the_second_comes() {
+    let mut lab = Lab::of(&["fabrikam", "other"]).await;
+    lab.more = "[claims.receiver-offers]\ninterval = \"10s\"\nmax_age = \"5m\"\n".to_owned();
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    let good = Script::healthy(lab.world.good());
+    lab.world.peer(0).set(Script::no_starttls()).unwrap();
+    let bad = |lab: &Lab| {
+        let heard = lab.world.peer(0).heard();
+        heard.iter().any(|one| one.in_clear.iter().any(|line| line == "QUIT"))
+    };
+    lab.until("the bad look was taken", MINUTE, bad).await;
+    lab.world.peer(0).set(good).unwrap();
+    lab.until_state("fabrikam", Compliant, 5 * MINUTE).await;
+    sleep(5 * MINUTE).await;
+    assert!(!lab.states("fabrikam").contains(&Violated), "{:?}", lab.states("fabrikam"));
+    lab.stop().await;
+}
