@@ -1,6 +1,7 @@
 //! Between rounds: probes that were refused leave our mail system's queue, so that the next round finds it empty.
 //!
-//! 1. A round takes the line of its connector, and drains its own probes itself.
+//! 1. A round takes the line of its connector, which it shares with those whose canaries share addresses with its own, and
+//!    drains its own probes itself.
 //! 2. While nobody has the line, canaries turn good for the open probes whose time has come, also for those of rounds
 //!    before a restart.
 //! 3. A probe that arrived is settled in the ledger; its canary is itself again.
@@ -8,11 +9,13 @@
 //! Invariant: whoever takes a line finds every canary of it as itself.
 
 use super::{canaries::Canaries, ledger::LedgerError, means::Means};
-use crate::model::{connector::OutboundConnector, delivery::Probe};
+use crate::config::Config;
+use crate::model::{canary::Canary, connector::OutboundConnector, delivery::Probe};
 use crate::wire::name::Host;
 use jiff::{SignedDuration, Timestamp};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -45,11 +48,18 @@ impl Drains {
     }
 
     /// Takes the line of a connector for a round.
-    pub async fn turn(&self, connector: &OutboundConnector, canaries: &Canaries) -> Turn {
-        let mut line = self.line(&connector.name).lock_owned().await;
+    pub async fn turn(
+        &self,
+        config: &Config,
+        connector: &OutboundConnector,
+        canaries: &Canaries,
+    ) -> Turn {
+        let sharing = sharing(config, connector);
+        let mut line = self.line(name_of(&sharing)).lock_owned().await;
         line.0.clear();
         // All of them: a round that was broken off may have left one good.
-        for stand in connector.canaries.values().filter_map(|domain| canaries.stand(domain)) {
+        let domains = sharing.iter().flat_map(|connector| connector.canaries.values());
+        for stand in domains.filter_map(|domain| canaries.stand(domain)) {
             canaries.end_drain(&stand.hostname);
         }
         Turn(line)
@@ -61,7 +71,8 @@ impl Drains {
         let mut changes = canaries.log().changes();
         // Canaries that were made anew drain for nobody.
         for connector in &means.config.outbound {
-            if let Ok(mut line) = self.line(&connector.name).try_lock_owned() {
+            let sharing = sharing(&means.config, connector);
+            if let Ok(mut line) = self.line(name_of(&sharing)).try_lock_owned() {
                 line.0.clear();
             }
         }
@@ -90,7 +101,8 @@ impl Drains {
             return Ok(());
         };
         // A round has it.
-        let Ok(mut line) = self.line(&connector.name).try_lock_owned() else { return Ok(()) };
+        let sharing = sharing(&means.config, connector);
+        let Ok(mut line) = self.line(name_of(&sharing)).try_lock_owned() else { return Ok(()) };
         let now = means.clock().now();
         let mut open: Vec<(Probe, &Host)> = Vec::new();
         for domain in connector.canaries.values() {
@@ -102,7 +114,12 @@ impl Drains {
         }
         let waits = |host: &Host| open.iter().any(|(_, waits)| *waits == host);
         let is_open = |id: &str| open.iter().any(|(probe, _)| probe.id == id);
-        let over: Vec<String> = line.0.keys().filter(|id| !is_open(id)).cloned().collect();
+        let ours = |host: &Host| {
+            let mut domains = connector.canaries.values();
+            domains.any(|domain| canaries.stand(domain).is_some_and(|one| one.hostname == *host))
+        };
+        let is_over = |(id, host): &(&String, &Host)| ours(host) && !is_open(id);
+        let over: Vec<String> = line.0.iter().filter(is_over).map(|(id, _)| id.clone()).collect();
         for id in over {
             if let Some(host) = line.0.remove(&id)
                 && !waits(&host)
@@ -121,6 +138,33 @@ impl Drains {
         }
         Ok(())
     }
+}
+
+/// The connectors whose canaries share addresses with those of this one, itself among them: they take turns.
+fn sharing<'a>(config: &'a Config, of: &OutboundConnector) -> Vec<&'a OutboundConnector> {
+    let listens = |connector: &OutboundConnector| -> BTreeSet<SocketAddr> {
+        let is_its = |canary: &&Canary| {
+            canary.domains.iter().any(|domain| connector.canaries.values().any(|one| one == domain))
+        };
+        config.canaries.iter().filter(is_its).flat_map(|canary| canary.listen.clone()).collect()
+    };
+    let mut known = listens(of);
+    loop {
+        let shares = |connector: &&OutboundConnector| {
+            connector.name == of.name || !listens(connector).is_disjoint(&known)
+        };
+        let sharing: Vec<&OutboundConnector> = config.outbound.iter().filter(shares).collect();
+        let all: BTreeSet<SocketAddr> = sharing.iter().flat_map(|one| listens(one)).collect();
+        if all.len() == known.len() {
+            return sharing;
+        }
+        known = all;
+    }
+}
+
+/// The name of the line of these connectors.
+fn name_of<'a>(sharing: &[&'a OutboundConnector]) -> &'a str {
+    sharing.first().map_or("", |connector| connector.name.as_str())
 }
 
 /// Until when canaries of a connector are taken by probes of earlier rounds.

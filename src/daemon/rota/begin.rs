@@ -196,7 +196,7 @@ async fn prove(
     {
         return Done::PutOff(at);
     }
-    let _turn = drains.turn(connector, listening).await;
+    let _turn = drains.turn(&means.config, connector, listening).await;
     // Whoever had the turn before may have left its probes in the queue.
     let now = means.clock().now();
     if wanted == Wanted::ByTime
