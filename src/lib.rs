@@ -24,7 +24,7 @@
 //! | [`record`] | the store: evidence, states, events, probes and who came for them; SQL stands here alone | `wire` `model` |
 //! | [`tell`] | says it: metrics, HTTP, notifications; deciding to speak and the words are pure | `wire` `model` `record` |
 //! | [`daemon`] | ties the verbs together: looks, rounds, the matrix of claims, the loop | all but `cli` `lab` |
-//! | [`lab`] | DNS, SMTP peers and a CA in this process, for `demo` and tests | `wire` `model` |
+//! | [`lab`] | DNS, SMTP peers, a mail system and a CA in this process, for `demo` and tests | `wire` `model` |
 //! | [`cli`] | commands, and how they speak | all |
 //!
 //! Strict layers, lower never sees higher: `tests/architecture.rs` holds this table, and the crates each

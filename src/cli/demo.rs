@@ -54,7 +54,7 @@ const MENDED_AFTER: Duration = Duration::from_secs(5);
 /// How often the record is read.
 const TICK: Duration = Duration::from_millis(200);
 /// The time for one endpoint, retries included.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs the command; the exit code.
 pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<u8, Failure> {
@@ -291,3 +291,6 @@ impl News {
         Ok(events)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,8 +36,8 @@ fn interrupt(child: &Child) {
 #[track_caller]
 fn stands(told: &str, who: &str, state: &str, what: &str) {
     let line = told.lines().find(|line| line.contains(&format!(" {who} ")));
-    let line = line.unwrap_or_else(|| panic!("nothing of {who}: {told}"));
-    assert!(line.contains(state) && line.contains(what), "{who} {state} {what}: {line}");
+    let is_so = line.is_some_and(|line| line.contains(state) && line.contains(what));
+    assert!(is_so, "{who} {state} {what}: {told}");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn begun(scratch: &TempDir) -> (Child, BufReader<ChildStdout>, String) {
 
 /// What stands behind a word, up to the next blank.
 fn behind<'a>(told: &'a str, word: &str) -> &'a str {
-    let (_, rest) = told.split_once(word).unwrap_or_else(|| panic!("no {word}: {told}"));
+    let rest = told.split_once(word).map(|(_, rest)| rest).unwrap();
     rest.split_whitespace().next().unwrap()
 }
 

@@ -186,6 +186,7 @@ pub(super) fn amiss(standings: &[Standing]) -> Vec<String> {
         }
     }
     if standings.len() > expected {
+        // What a change of the configuration has brought, and nobody looked at.
         amiss.push(format!(
             "{} claims are made that are not known here",
             standings.len() - expected

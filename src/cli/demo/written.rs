@@ -79,7 +79,7 @@ from = "{PROBE}"
 networks = ["127.0.0.0/8"]
 ehlo = ["{SENDER}"]
 [connector.timing]
-first_attempt_within = "15s"
+first_attempt_within = "30s"
 attempts = 2
 queue_lifetime = "10m"
 drain_after = "20s"
