@@ -311,6 +311,11 @@ impl Books {
         }
     }
 
+    /// When anything was last looked at, by the clock of then.
+    pub fn newest_look(&self) -> Option<Timestamp> {
+        self.entries.values().filter_map(|entry| entry.standing.looked_at).max()
+    }
+
     /// How a claim stands.
     pub fn standing(&self, key: &Key) -> Option<&Standing> {
         self.entries.get(key).map(|entry| &entry.standing)

@@ -169,6 +169,7 @@ impl Rota {
             jumped_at: None,
             stage: Stage::Running,
         };
+        rota.doubt_a_clock_that_is_behind();
         rota.adopt();
         // Whoever looks before the first round sees every claim, and no proof that is too old.
         rota.books.age();
@@ -478,9 +479,19 @@ impl Rota {
         }
     }
 
+    /// A host whose clock died begins in the past, until somebody sets it right.
+    fn doubt_a_clock_that_is_behind(&mut self) {
+        let now = self.means.clock().now();
+        let is_ahead = |at: &Timestamp| at.duration_since(now) > JUMP;
+        if let Some(at) = self.books.newest_look().filter(is_ahead) {
+            tracing::warn!(last = %at, "the clock is behind what was recorded by it: dates are not judged yet");
+            self.unsure_until = Some(Instant::now() + UNSURE_FOR);
+        }
+    }
+
     fn unsure(&self) -> Option<&'static str> {
         let is_unsure = self.unsure_until.is_some_and(|until| Instant::now() < until);
-        is_unsure.then_some("the clock of this host jumped a short while ago")
+        is_unsure.then_some("the clock of this host jumped, or is behind what was recorded by it")
     }
 }
 

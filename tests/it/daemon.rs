@@ -10,6 +10,7 @@ use mxwarden::{
     daemon::{
         control::{Request, Teller},
         means::Flags,
+        rota::Wall,
         run::{Life, RunError, RunPlan, run},
     },
     lab::smtp::Script,
@@ -42,6 +43,8 @@ struct Lab {
     more: String,
     /// Tables of the connector.
     connector: String,
+    /// What the clock is held against.
+    wall: Option<Wall>,
     running: Option<Running>,
 }
 
@@ -76,6 +79,7 @@ impl Lab {
             partners: partners.iter().map(|&partner| partner.to_owned()).collect(),
             more: String::new(),
             connector: String::new(),
+            wall: None,
             running: None,
         }
     }
@@ -127,7 +131,7 @@ impl Lab {
             build: Build { version: "0", revision: "" },
             teller: Arc::new(Mute),
             clock: self.clock.clone(),
-            wall: None,
+            wall: self.wall,
         };
         let task = tokio::spawn(run(plan, Life { stop: stop.clone(), reload }));
         self.running = Some(Running { stop, reload: again, task });

@@ -1,6 +1,8 @@
 //! Who breaks, recovers, flaps and disappears, and when that is known.
 
 use super::{HOUR, Lab, MINUTE};
+use jiff::Timestamp;
+use mxwarden::observe::clock::Clock;
 use mxwarden::{
     lab::smtp::Script,
     model::{
@@ -10,6 +12,7 @@ use mxwarden::{
         state::State::{Compliant, Unknown, Violated},
     },
 };
+use std::cell::RefCell;
 use tokio::time::{Instant, sleep, sleep_until};
 
 #[tokio::test(start_paused = true)]
@@ -211,5 +214,71 @@ async fn one_look_is_never_two_however_soon_the_second_comes() {
     lab.until_state("fabrikam", Compliant, 5 * MINUTE).await;
     sleep(5 * MINUTE).await;
     assert!(!lab.states("fabrikam").contains(&Violated), "{:?}", lab.states("fabrikam"));
+    lab.stop().await;
+}
+
+thread_local! {
+    /// Another clock, which a test sets; the runtime of a test has this thread alone.
+    static OTHER: RefCell<Option<Clock>> = const { RefCell::new(None) };
+}
+
+fn other() -> Timestamp {
+    OTHER.with_borrow(|clock| clock.as_ref().unwrap().now())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_makes_nothing_stale_and_no_certificate_expired() {
+    let mut lab = Lab::of(&["fabrikam", "other"]).await;
+    OTHER.set(Some(Clock::starting_at(lab.clock.now())));
+    lab.wall = Some(other);
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    // Ten years on, by a clock that is wrong: every certificate has ended, and every proof is old.
+    let ahead = lab.clock.now() + 24 * 3650 * HOUR;
+    OTHER.with_borrow(|clock| clock.as_ref().unwrap().set(ahead));
+    sleep(10 * MINUTE).await;
+    let standing = lab.offers("fabrikam").unwrap();
+    let met = |id| standing.obstacles.iter().any(|one| one.id == id);
+    assert!(met(ObstacleId::ClockUnsure) && !met(ObstacleId::Stale), "{standing:#?}");
+    // And back.
+    OTHER.with_borrow(|clock| clock.as_ref().unwrap().set(ahead - 24 * 3650 * HOUR));
+    lab.until_state("fabrikam", Compliant, HOUR).await;
+    assert!(!lab.states("fabrikam").contains(&Violated), "{:?}", lab.states("fabrikam"));
+    lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_begins_in_the_past_calls_no_certificate_early() {
+    let mut lab = Lab::of(&["fabrikam", "other"]).await;
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    lab.stop().await;
+    lab.clock.set(lab.clock.now() - 24 * 3650 * HOUR);
+    lab.start().await;
+    sleep(10 * MINUTE).await;
+    assert!(!lab.states("fabrikam").contains(&Violated), "{:?}", lab.states("fabrikam"));
+    lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_flaps_is_never_shown_well_for_long() {
+    let mut lab = Lab::of(&["fabrikam", "other"]).await;
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    // Again and again a look meets the backend that lost STARTTLS.
+    for _ in 0..3 {
+        let known = lab.states("fabrikam").len();
+        lab.world.peer(0).set(Script::no_starttls()).unwrap();
+        lab.until("a bad look", 2 * HOUR, |lab| lab.states("fabrikam").len() > known).await;
+        let good = Script::healthy(lab.world.good());
+        lab.world.peer(0).set(good).unwrap();
+        if lab.states("fabrikam").contains(&Violated) {
+            break;
+        }
+        lab.until_state("fabrikam", Compliant, 2 * HOUR).await;
+    }
+    let standing = lab.offers("fabrikam").unwrap();
+    assert!(lab.states("fabrikam").contains(&Violated), "{:?}", lab.states("fabrikam"));
+    assert!(standing.findings.iter().any(|one| one.id == FindingId::Intermittent), "{standing:#?}");
     lab.stop().await;
 }
