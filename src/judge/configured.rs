@@ -1,6 +1,6 @@
 //! Does the connector say what was agreed? `configured`, by the records a mail system gave of itself.
 //!
-//! 1. The rule that takes the partner's mail is found the way the mail system chooses it ([`route`], [`inbound`]).
+//! 1. The rule that takes the partner's mail is found the way the mail system chooses it (`route`, `inbound`).
 //! 2. What it demands is held against the agreement: a weaker one is a violation.
 //! 3. A record that looks right and is not the one at work (off, in test mode, shadowed, …) is told; it violates
 //!    where nothing else does what was agreed.
