@@ -120,7 +120,7 @@ impl Network {
 
     /// Whether the servers of a run that has just ended are gone too.
     fn is_quiet(&self) -> bool {
-        let mail = [self.postfix(0), self.exim(0), self.receiver(0)]
+        let mail = [self.postfix(0), self.exim(0), self.dovecot(0), self.receiver(0)]
             .map(|ip| SocketAddrV4::new(ip, SMTP_PORT));
         let tls = SocketAddrV4::new(self.openssl(0), TLS_PORT);
         mail.iter()
@@ -141,6 +141,11 @@ impl Network {
     /// The `index`th `openssl s_server`.
     pub(crate) fn openssl(&self, index: u8) -> Ipv4Addr {
         self.address(27, index)
+    }
+
+    /// Dovecot, the endpoint whose tokens it takes, and the canary it relays to.
+    pub(crate) fn dovecot(&self, index: u8) -> Ipv4Addr {
+        self.address(28, index)
     }
 
     /// The `index`th real sender.

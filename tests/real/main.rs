@@ -1,4 +1,4 @@
-//! `mxwarden` against the world: real Postfix, real Exim, real unbound and real Prometheus on this machine's loopback.
+//! `mxwarden` against the world: real Postfix, real Exim, real Dovecot, real unbound and real Prometheus on this machine's loopback.
 //!
 //! 1. [`lab`] makes a scratch directory, takes a loopback network of its own, has [`pki`] make every certificate with
 //!    the `openssl` tool and starts the servers; once a run, whichever test comes first.
@@ -23,6 +23,7 @@ mod daemon;
 mod deploy;
 mod disk;
 mod dns;
+mod dovecot;
 mod exim;
 mod import;
 mod lab;

@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
 };
 
 const START: &str = "20200101000000Z";
@@ -109,6 +110,8 @@ impl Leaf {
 /// Where the keys and certificates lie.
 pub(crate) struct Pki {
     directory: PathBuf,
+    /// `openssl ca` keeps a list of what it has signed, and is not made for two at once.
+    turn: Mutex<()>,
 }
 
 impl Pki {
@@ -116,7 +119,7 @@ impl Pki {
     pub(crate) fn make(directory: &Path) -> Self {
         fs::create_dir(directory).unwrap();
         fs::create_dir(directory.join("issued")).unwrap();
-        let pki = Self { directory: directory.to_owned() };
+        let pki = Self { directory: directory.to_owned(), turn: Mutex::new(()) };
         pki.write("index.txt", "");
         pki.write("dh-1024.pem", DH_1024);
         pki.write(
@@ -246,6 +249,7 @@ impl Pki {
                 .arg("-keyfile")
                 .arg(self.path(&format!("{issuer}.key"))),
         };
+        let _turn = self.turn.lock().unwrap();
         succeed(&sign);
     }
 

@@ -5,6 +5,7 @@
 
 use crate::{
     check::check,
+    dovecot,
     lab::{DNS_PORT, Host, Network, lab, serve},
 };
 use std::{fs, path::Path, process::Command};
@@ -79,6 +80,7 @@ fn zone(network: &Network, hosts: &[Host]) -> String {
          implicit A {good}\n",
         nobody = network.nobody(),
     );
+    zone += &dovecot::records(network);
     zone
 }
 
