@@ -27,7 +27,7 @@ fn schema() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/schemas/compose-spec.json")
 }
 
-fn yaml(path: &Path) -> Value {
+pub(super) fn yaml(path: &Path) -> Value {
     serde_json::from_str(&silent(&mut python(&[path]))).unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 mod compose;
 mod container;
+mod stack;
 mod systemd;
 
 use std::{
