@@ -8,6 +8,7 @@ use crate::{
     pki::Leaf,
 };
 use data_encoding::BASE64URL_NOPAD;
+use mxwarden::observe::clock::Clock;
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
     crypto::aws_lc_rs,
@@ -41,7 +42,7 @@ pub(super) enum Signer {
 
 /// A token for `user`, good for an hour from now, if it is signed by whom it should be.
 fn token(folder: &Path, user: &str, signer: Signer, number: usize) -> String {
-    let now = jiff::Timestamp::now().as_second();
+    let now = Clock::system().now().as_second();
     let header = json!({ "typ": "JWT", "alg": "RS256" });
     let claims = json!({
         "iss": format!("https://{HOST}"), "sub": user, "iat": now - 5, "exp": now + 3600,
