@@ -8,11 +8,11 @@
 //!
 //! Invariant: whoever takes a line finds every canary of it as itself.
 
-use super::{canaries::Canaries, ledger::LedgerError, means::Means};
+use super::{canaries::Canaries, ledger::LedgerError, means::Means, round::later};
 use crate::config::Config;
 use crate::model::{canary::Canary, connector::OutboundConnector, delivery::Probe};
 use crate::wire::name::Host;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -208,9 +208,4 @@ pub async fn empty_at(
         (None, Some(at)) => Some(Occupied::UntilDrained(at)),
         (None, None) => None,
     })
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -15,6 +15,7 @@ use crate::model::{
     session::Phase,
 };
 use crate::wire::text::hex;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -111,4 +112,10 @@ impl Proved {
     pub fn without_evidence(report: ClaimReport) -> Self {
         Self { report, evidence: Vec::new(), spent: Vec::new() }
     }
+}
+
+/// So long behind an instant; never beyond what a timestamp can hold.
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -9,7 +9,7 @@
 //!
 //! Invariant: a round that ends early leaves every open probe in the record, and nothing that is open is proved.
 
-use super::{Body, Patience, Proved};
+use super::{Body, Patience, Proved, later};
 use crate::daemon::{
     canaries::{Canaries, Stand},
     ledger::{Ledger, LedgerError},
@@ -32,7 +32,7 @@ use crate::observe::{
 };
 use crate::record::Settled;
 use crate::wire::{mailbox::Mailbox, text::hex, token::TokenKey};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -373,9 +373,4 @@ pub fn proved(claim: Claim, evidence: &DeliveryEvidence) -> Proved {
     let body = Body::of(evidence);
     let report = ClaimReport::new(claim, evidence.requirement.clone(), &judgement, body.digest);
     Proved { report, evidence: body.json, spent: Vec::new() }
-}
-
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
