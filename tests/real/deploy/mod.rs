@@ -1,5 +1,6 @@
 //! What is shipped in `deploy/`, held against the programs that will read it.
 
+mod booted;
 mod compose;
 mod container;
 mod stack;
