@@ -99,14 +99,10 @@ pub(super) fn sort(value: &Value) -> &'static str {
 /// The text of an export or table.
 pub(in crate::config) fn text(bytes: &[u8]) -> Result<String, String> {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        if !rest.len().is_multiple_of(2) {
+        let (pairs, []) = rest.as_chunks() else {
             return Err("is UTF-16 and ends within a character".to_owned());
-        }
-        let units = rest.chunks_exact(2).map(|pair| match pair {
-            [first, second] => unit([*first, *second]),
-            _ => 0,
-        });
-        char::decode_utf16(units)
+        };
+        char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
             .collect::<Result<String, _>>()
             .map_err(|_| "is UTF-16 that is damaged".to_owned())
     };
