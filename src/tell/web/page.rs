@@ -26,7 +26,8 @@ const STYLE: &str = "body{font:1em/1.4 system-ui,sans-serif;margin:2em;color:#11
 table{border-collapse:collapse}th,td{border:1px solid #888;padding:.3em .6em;text-align:left}\
 thead th{background:#eee}td.violated{background:#fbd5d5;font-weight:bold}td.unknown{background:#fdf0c4}\
 td.compliant{background:#dff3df}td.none{color:#666}td a{color:inherit}\
-dt{font-weight:bold}dd{overflow-wrap:anywhere}td{overflow-wrap:anywhere}";
+dt{font-weight:bold}dd,td{overflow-wrap:anywhere}\
+td.violated,td.unknown,td.compliant{overflow-wrap:normal}.since{white-space:nowrap}";
 
 /// What a browser may do with it: apply its one style sheet, and nothing else.
 pub(super) fn policy() -> HeaderValue {
@@ -120,7 +121,8 @@ fn matrix(page: &mut String, rows: &[Row<'_>]) {
         for claim in &claims {
             match row.claims.get(claim) {
                 Some(standing) => {
-                    let since = format!(" since {}", standing.since.strftime("%Y-%m-%d %H:%M"));
+                    let since = standing.since.strftime("%Y-%m-%d %H:%M");
+                    let since = format!(" <span class=\"since\">since {since}</span>");
                     let link = path::claim(row.partner, *claim);
                     page.push_str(&cell(standing.state, &link, &since));
                 }
@@ -135,8 +137,9 @@ fn matrix(page: &mut String, rows: &[Row<'_>]) {
     }
 }
 
+/// A state, and more HTML behind it.
 fn cell(state: State, link: &str, more: &str) -> String {
-    format!("<td class=\"{state}\"><a href=\"{link}\">{state}{}</a></td>", escaped(more))
+    format!("<td class=\"{state}\"><a href=\"{link}\">{state}{more}</a></td>")
 }
 
 /// What is not proved to hold, in a sentence each.
@@ -154,7 +157,7 @@ fn sentences(page: &mut String, rows: &[Row<'_>]) {
     for standing in wanting.iter().take(SENTENCES) {
         let _ = writeln!(
             page,
-            "<li>{}, {}: {}. {}</li>",
+            "<li>{}, {}: {}: {}</li>",
             escaped(&standing.partner),
             standing.claim,
             standing.state,
@@ -165,6 +168,21 @@ fn sentences(page: &mut String, rows: &[Row<'_>]) {
     if let Some(more) = wanting.len().checked_sub(SENTENCES).filter(|more| *more > 0) {
         let _ = writeln!(page, "<p>And {more} more.</p>");
     }
+}
+
+/// As text in HTML; what stands between two backticks is code.
+fn marked(raw: &str) -> String {
+    let text = escaped(raw);
+    let parts: Vec<&str> = text.split('`').collect();
+    // An even number of parts: one backtick has no other.
+    if parts.len().is_multiple_of(2) {
+        return text;
+    }
+    let marked = parts.iter().enumerate().map(|(at, part)| match at.is_multiple_of(2) {
+        true => (*part).to_owned(),
+        false => format!("<code>{part}</code>"),
+    });
+    marked.collect()
 }
 
 /// As text in HTML, or in a quoted attribute; on one line, without control characters, and no longer than it may be.

@@ -1,6 +1,6 @@
 //! The page of a partner: how each claim stands and what that rests on, and below it what changed.
 
-use super::{END, Snapshot, begun, escaped};
+use super::{END, Snapshot, begun, escaped, marked};
 use crate::model::{
     claim::Claim,
     event::Event,
@@ -147,7 +147,7 @@ fn findings(page: &mut String, findings: &[Finding]) {
             page,
             "<li>{severity} {id} at {}: {}\n<dl>",
             escaped(subject),
-            escaped(id.explanation().title)
+            marked(id.explanation().title)
         );
         let facts = [
             ("Seen", seen),
@@ -156,7 +156,7 @@ fn findings(page: &mut String, findings: &[Finding]) {
             ("Reference", reference),
         ];
         for (term, text) in facts.into_iter().filter(|(_, text)| !text.is_empty()) {
-            fact(page, term, &escaped(text));
+            fact(page, term, &marked(text));
         }
         page.push_str("</dl></li>\n");
     }
@@ -174,7 +174,7 @@ fn obstacles(page: &mut String, obstacles: &[Obstacle]) {
         let _ =
             writeln!(page, "<li>{id} at {}: {}\n<dl>", escaped(subject), escaped(explained.title));
         fact(page, "Seen", &escaped(detail));
-        fact(page, "What to do", &escaped(explained.advice));
+        fact(page, "What to do", &marked(explained.advice));
         page.push_str("</dl></li>\n");
     }
     page.push_str("</ul>\n");

@@ -113,8 +113,8 @@ async fn what_an_alert_links_to_is_there() {
 /// A claim of which everything is known that a page can tell.
 fn told(state: State) -> Standing {
     let finding = Finding {
-        advice: "renew it".to_owned(),
-        reference: "RFC 5280".to_owned(),
+        advice: "renew `mx.pem` <now>".to_owned(),
+        reference: "RFC 5280 ` alone".to_owned(),
         ..violation(FindingId::CertExpired, "mx.fabrikam.test [192.0.2.1]:25")
     };
     let obstacle = Obstacle {
@@ -163,8 +163,8 @@ async fn a_partner_s_page_tells_each_claim_and_what_changed() {
         "<li>violation cert-expired at mx.fabrikam.test [192.0.2.1]:25: ",
         "<dt>Seen</dt><dd>what was seen</dd>",
         "<dt>Expected</dt><dd>what was expected</dd>",
-        "<dt>What to do</dt><dd>renew it</dd>",
-        "<dt>Reference</dt><dd>RFC 5280</dd>",
+        "<dt>What to do</dt><dd>renew <code>mx.pem</code> &lt;now&gt;</dd>",
+        "<dt>Reference</dt><dd>RFC 5280 ` alone</dd>",
         "<li>connect-timeout at mx2: ",
         "<dd>silence</dd>",
         "<td>mx.fabrikam.test</td><td>192.0.2.1</td><td>25</td><td>offered</td><td>none</td>\
@@ -182,7 +182,9 @@ async fn a_partner_s_page_tells_each_claim_and_what_changed() {
     assert!(!page.contains("Fabrikam 2") && !page.contains("12:07"));
     // The matrix leads here, claim by claim.
     let index = running.get("/").await.body;
-    assert!(index.contains("<a href=\"partner/Fabrikam#outbound/receiver-offers\">violated since"));
+    assert!(index.contains(
+        "<a href=\"partner/Fabrikam#outbound/receiver-offers\">violated <span class=\"since\">since"
+    ));
     assert!(index.contains("<th scope=\"row\"><a href=\"partner/Fabrikam%202\">Fabrikam 2</a>"));
 }
 
