@@ -1,6 +1,7 @@
 //! What is shipped beside the program speaks of what the program has: rules, their runbooks, the dashboard.
 
 use crate::shown;
+use mxwarden::model::{canary::Personality, finding::FindingId, obstacle::ObstacleId};
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn read(path: &str) -> String {
@@ -66,6 +67,27 @@ fn the_dashboard_shows_every_metric() {
     ];
     let left: BTreeSet<_> = ours.map(|name| whole(&name)).filter(|n| !shown.contains(n)).collect();
     assert_eq!(left, not_shown.map(str::to_owned).into());
+}
+
+#[test]
+fn the_contract_names_whatever_others_read() {
+    let contract = read("docs/contract.md");
+    let is_named = |name: &str| contract.contains(&format!("`{name}`"));
+    let findings = FindingId::ALL.iter().map(|id| id.as_str());
+    let obstacles = ObstacleId::ALL.iter().map(|id| id.as_str());
+    let personalities = Personality::ALL.iter().map(|one| one.as_str());
+    let left: Vec<_> =
+        findings.chain(obstacles).chain(personalities).filter(|name| !is_named(name)).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let whole = exposed();
+    let named = names(&contract);
+    let is_of = |name: &String| {
+        let ends = ["_bucket", "_sum", "_count"];
+        ends.iter().find_map(|end| name.strip_suffix(end)).is_some_and(|one| named.contains(one))
+    };
+    let ours = whole.iter().filter(|name| name.starts_with("mxwarden_"));
+    let left: Vec<_> = ours.filter(|name| !named.contains(*name) && !is_of(name)).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
