@@ -21,7 +21,7 @@ use crate::model::{
     standing::Standing,
     told::{AskedMute, Change, Memory},
 };
-use crate::observe::clock::Clock;
+use crate::observe::{clock::Clock, vigil::Vigil};
 use crate::tell::{
     decide::Labels,
     message::sample,
@@ -121,6 +121,7 @@ impl Shared {
 #[derive(Clone)]
 pub struct Alerts {
     shared: Arc<Shared>,
+    vigil: Vigil,
 }
 
 impl fmt::Debug for Alerts {
@@ -148,8 +149,15 @@ impl Alerts {
             wake: Notify::new(),
             signals: Box::new(signals),
         });
-        tracker.spawn(Desk::new(Arc::clone(&shared), memory).run(shutdown));
-        Self { shared }
+        let vigil = Vigil::until(shutdown.clone());
+        let desk = Desk::new(Arc::clone(&shared), memory);
+        tracker.spawn(vigil.over(desk.run(shutdown)));
+        Self { shared, vigil }
+    }
+
+    /// Ends once nobody decides any more, though nobody said `shutdown`: nobody would be told anything again.
+    pub async fn died(&self) {
+        self.vigil.died().await;
     }
 
     /// How every claim stands now, and what happened. A claim that is missing is taken for one that is not configured

@@ -9,11 +9,9 @@ use crate::daemon::{
     meter::Meter,
     store::Store,
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::{runtime::Handle, time::timeout};
+use crate::observe::vigil;
+use std::{future::pending, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The alerts, whichever they are now.
@@ -24,10 +22,10 @@ pub struct Speaker(Arc<Inner>);
 struct Inner {
     store: Store,
     meter: Meter,
-    turn: Mutex<Option<Turn>>,
+    turn: watch::Sender<Option<Turn>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Turn {
     alerts: Alerts,
     stop: CancellationToken,
@@ -37,13 +35,21 @@ struct Turn {
 impl Speaker {
     /// Nobody speaks yet.
     pub fn new(store: Store, meter: Meter) -> Self {
-        Self(Arc::new(Inner { store, meter, turn: Mutex::default() }))
+        Self(Arc::new(Inner { store, meter, turn: watch::Sender::new(None) }))
     }
 
     /// The alerts; none where there is no channel.
     pub fn alerts(&self) -> Option<Alerts> {
-        let turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.as_ref().map(|turn| turn.alerts.clone())
+        self.0.turn.borrow().as_ref().map(|turn| turn.alerts.clone())
+    }
+
+    /// Ends once the alerts have died that were not told to end, whichever they are by then.
+    pub async fn died(&self) {
+        vigil::whichever(self.0.turn.subscribe(), async |turn: &Option<Turn>| match turn {
+            Some(turn) => turn.alerts.died().await,
+            None => pending().await,
+        })
+        .await;
     }
 
     /// Speaks by these means from now on, once whoever spoke before has ended.
@@ -71,14 +77,13 @@ impl Speaker {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let alerts =
             Alerts::start(plan, memory, keep, means.clock(), signals, stop.clone(), &tasks);
-        let mut turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        *turn = Some(Turn { alerts, stop, tasks });
+        self.0.turn.send_replace(Some(Turn { alerts, stop, tasks }));
         Ok(())
     }
 
     /// Ends after the messages that are under way, within its time.
     pub async fn end(&self, grace: Duration) {
-        let turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let turn = self.0.turn.send_replace(None);
         let Some(Turn { alerts: _, stop, tasks }) = turn else { return };
         stop.cancel();
         tasks.close();
