@@ -1,6 +1,8 @@
 //! The alerts of a daemon: begun, begun anew with another configuration, and ended.
 //!
-//! Invariant: two dispatchers never speak at once; the second begins with what the first has told.
+//! Invariant: two dispatchers never speak at once; the second begins with what the first has told, and what it has not
+//! heard.
+//! Invariant: nobody who is told something first is told of what happened before.
 
 use crate::daemon::{
     alerts::{AlertPlan, Alerts, Keep},
@@ -10,6 +12,7 @@ use crate::daemon::{
     store::Store,
 };
 use crate::observe::vigil;
+use crate::record::Record;
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -61,6 +64,7 @@ impl Speaker {
         self.end(grace).await;
         let config = &means.config;
         if config.alerting.channels.is_empty() {
+            self.hear_all(grace).await;
             return Ok(());
         }
         let plan = AlertPlan::of(config, Arc::clone(&means.roots));
@@ -79,6 +83,17 @@ impl Speaker {
             Alerts::start(plan, memory, keep, means.clock(), signals, stop.clone(), &tasks);
         self.0.turn.send_replace(Some(Turn { alerts, stop, tasks }));
         Ok(())
+    }
+
+    /// There is nobody to tell of what is in the record. Done, or waiting for a record that is away.
+    async fn hear_all(&self, within: Duration) {
+        let heard = self.0.store.observe(Record::hear_all);
+        let why = match timeout(within, heard).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the record takes nothing".to_owned(),
+        };
+        tracing::warn!(why, "the first channel may be told of what happened before it was there");
     }
 
     /// Ends after the messages that are under way, within its time.
