@@ -1,11 +1,13 @@
 //! Tells people: hands what `tell::decide` wants said to the channels, and remembers what they took.
 //!
-//! 1. Snapshots, events and mutes are put into an inbox; the newest snapshot replaces the last.
-//! 2. A round decides for every channel, groups what is to be said, and gives each idle channel its messages.
-//! 3. What a channel took is applied to the memory and written down; what it did not is decided anew after a pause that
+//! 1. It begins with what the record holds and nobody has heard of: the last one may have died in between.
+//! 2. Snapshots, events and mutes are put into an inbox; the newest snapshot replaces the last.
+//! 3. A round decides for every channel, groups what is to be said, and gives each idle channel its messages.
+//! 4. What a channel took is applied to the memory and written down; what it did not is decided anew after a pause that
 //!    grows, so that a late message says what is so then.
 //!
 //! Invariant: nothing counts as told before the channel took it. A crash between the two tells it again.
+//! Invariant: an event counts as heard once what came of it is written down: a notice, or silence.
 //! Invariant: [`Alerts::on`] never blocks; time passes by tokio's clock alone.
 
 mod desk;
@@ -21,7 +23,7 @@ use crate::model::{
     standing::Standing,
     told::{AskedMute, Change, Memory},
 };
-use crate::observe::clock::Clock;
+use crate::observe::{clock::Clock, vigil::Vigil};
 use crate::tell::{
     decide::Labels,
     message::sample,
@@ -88,7 +90,27 @@ pub enum MuteError {
 struct Inbox {
     standings: Option<Arc<Vec<Standing>>>,
     events: VecDeque<Event>,
+    /// Events that were dropped: they count as heard, as many as these at least.
+    dropped: Vec<Change>,
     mutes: Vec<AskedMute>,
+    /// Nobody looks at it any more.
+    is_closed: bool,
+}
+
+impl Inbox {
+    /// Everything in it.
+    fn take(&mut self) -> Self {
+        let is_closed = self.is_closed;
+        std::mem::replace(self, Self { is_closed, ..Self::default() })
+    }
+
+    fn drop_the_oldest(&mut self) {
+        if let Some(Event { id, at, .. }) = self.events.pop_front()
+            && self.dropped.len() < EVENTS
+        {
+            self.dropped.push(Change::Heard { event: id, at });
+        }
+    }
 }
 
 struct Shared {
@@ -121,6 +143,7 @@ impl Shared {
 #[derive(Clone)]
 pub struct Alerts {
     shared: Arc<Shared>,
+    vigil: Vigil,
 }
 
 impl fmt::Debug for Alerts {
@@ -148,20 +171,30 @@ impl Alerts {
             wake: Notify::new(),
             signals: Box::new(signals),
         });
-        tracker.spawn(Desk::new(Arc::clone(&shared), memory).run(shutdown));
-        Self { shared }
+        let vigil = Vigil::until(shutdown.clone());
+        let desk = Desk::new(Arc::clone(&shared), memory);
+        tracker.spawn(vigil.over(desk.run(shutdown)));
+        Self { shared, vigil }
+    }
+
+    /// Ends once nobody decides any more, though nobody said `shutdown`: nobody would be told anything again.
+    pub async fn died(&self) {
+        self.vigil.died().await;
     }
 
     /// How every claim stands now, and what happened. A claim that is missing is taken for one that is not configured
-    /// any more, unless all are.
-    pub fn on(&self, standings: Arc<Vec<Standing>>, events: Vec<Event>) {
+    /// any more, unless all are. What happened comes back where nobody listens any more.
+    pub fn on(&self, standings: Arc<Vec<Standing>>, events: Vec<Event>) -> Vec<Event> {
         let mut dropped = 0;
         {
             let mut inbox = self.shared.inbox();
+            if inbox.is_closed {
+                return events;
+            }
             inbox.standings = Some(standings);
             inbox.events.extend(events);
             while inbox.events.len() > EVENTS {
-                inbox.events.pop_front();
+                inbox.drop_the_oldest();
                 dropped += 1;
             }
         }
@@ -172,6 +205,7 @@ impl Alerts {
             }
         }
         self.shared.wake.notify_one();
+        Vec::new()
     }
 
     /// Sends a sample through one channel, or all of them.

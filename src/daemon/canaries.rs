@@ -3,6 +3,7 @@
 //! 1. Each gets its certificate: the operator's, or one of the canaries' own CA.
 //! 2. Our own judge must find its defect and no other; what is not fit proves nothing, and says why.
 //! 3. They listen, and whoever comes is written into one log that every round reads.
+//! 4. Where a listener dies, or whoever writes the sessions down, [`Canaries::died`] says which.
 //!
 //! Invariant: a canary turns good for draining only where a certificate passes for its host.
 
@@ -23,6 +24,7 @@ use crate::model::{
 use crate::observe::{
     canary::{CanaryCa, CanaryError, CanaryIdentity, CanaryLimits, CanarySpec},
     clock::Clock,
+    vigil::Vigil,
 };
 use crate::record::{RecordError, Settled};
 use crate::wire::{
@@ -41,6 +43,7 @@ use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 /// One canary, as a round needs to know it.
 #[derive(Debug, Clone)]
@@ -70,6 +73,9 @@ pub struct Canaries {
     stands: Vec<Stand>,
     log: Arc<Log>,
     writer: AsyncMutex<Option<JoinHandle<()>>>,
+    /// Over the writer.
+    vigil: Vigil,
+    stop: CancellationToken,
 }
 
 /// Whoever came, in the order they left.
@@ -347,15 +353,17 @@ impl Canaries {
         }
         let log = Arc::new(Log::new());
         let written = Arc::clone(&log);
+        let stop = CancellationToken::new();
+        let vigil = Vigil::until(stop.clone());
         // Ends when the last listener does.
-        let writer = tokio::spawn(async move {
+        let writer = tokio::spawn(vigil.over(async move {
             while let Some(session) = sessions.recv().await {
                 measure(&meter, &session);
                 written.keep(&ledger, &session).await;
                 written.push(session);
             }
-        });
-        Ok(Self { server, stands, log, writer: AsyncMutex::new(Some(writer)) })
+        }));
+        Ok(Self { server, stands, log, writer: AsyncMutex::new(Some(writer)), vigil, stop })
     }
 
     /// Ends every session, and waits until all of them are written down.
@@ -365,10 +373,21 @@ impl Canaries {
 
     /// The same, for canaries that others hold as well.
     pub async fn close(&self) {
+        self.stop.cancel();
         self.server.close().await;
         if let Some(writer) = self.writer.lock().await.take() {
             // One that panicked has told all it will.
             let _ = writer.await;
+        }
+    }
+
+    /// Ends once a part of them has died that was not told to end; its name.
+    pub async fn died(&self) -> &'static str {
+        tokio::select! {
+            // Without listeners nothing is written down either.
+            biased;
+            () = self.server.died() => "a canary's listener",
+            () = self.vigil.died() => "the writer of canary sessions",
         }
     }
 

@@ -1,5 +1,9 @@
 //! Where what was entered in the books goes: the record, the metrics, the pages, the alerts.
 //!
+//! 1. The record comes first; where it is away, what is for it waits here.
+//! 2. What happens while the alerts are begun anew waits for them; they hear from the record what cannot wait.
+//! 3. Without a channel there is nobody to tell: what happens counts as heard, with the commit it is in.
+//!
 //! Invariant: what happened is handed on once and in order; standings, which replace each other, at most once a second.
 
 use super::{books::Outbox, meter::Meter, run::Speaker, store::Store};
@@ -134,24 +138,29 @@ impl Outlets {
     }
 
     /// Takes what was entered.
-    pub fn take(&mut self, outbox: Outbox, standings: impl FnOnce() -> Vec<Standing>) {
+    pub fn take(&mut self, mut outbox: Outbox, standings: impl FnOnce() -> Vec<Standing>) {
         self.pulse.send_replace(Instant::now());
         self.is_stale |= outbox.is_changed || self.has_another_health();
+        let has_news = !outbox.events.is_empty();
+        self.untold.append(&mut outbox.events);
+        let alerts = self.speaker.alerts();
+        if alerts.is_none() && self.shown.channels.is_empty() {
+            let untold = self.untold.drain(..);
+            outbox.commit.heard.extend(untold.map(|event| (event.id, event.at)));
+        }
         if !outbox.commit.is_empty() {
             self.pending.push_back(outbox.commit);
         }
         self.record_what_waits();
-        let has_news = !outbox.events.is_empty();
         let is_time = self.shown_at.is_none_or(|at| at.elapsed() >= SNAPSHOTS);
         if (self.is_stale && is_time) || has_news {
             let standings = standings();
             self.show(&standings);
-            self.untold.extend(outbox.events);
-            match self.speaker.alerts() {
+            match alerts {
                 Some(alerts) => {
-                    alerts.on(Arc::new(standings), std::mem::take(&mut self.untold));
+                    let untold = std::mem::take(&mut self.untold);
+                    self.untold = alerts.on(Arc::new(standings), untold);
                 }
-                None if self.shown.channels.is_empty() => self.untold.clear(),
                 // They are being begun anew.
                 None => {
                     self.untold.drain(..self.untold.len().saturating_sub(UNTOLD)).for_each(drop)
@@ -251,3 +260,6 @@ fn targets_of(config: &Config) -> Vec<Configured> {
     }
     targets
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::config::Config;
 use crate::model::claim::Claim;
-use crate::observe::clock::Clock;
+use crate::observe::{clock::Clock, vigil};
 use crate::record::{Record, RecordError};
 use crate::tell::{
     metrics::{Build, Metrics, MetricsError},
@@ -33,7 +33,7 @@ use crate::tell::{
 };
 use reload::{Reloads, Template};
 use served::Pages;
-use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::pending, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -260,7 +260,7 @@ impl Daemon {
                 }
             }
         };
-        let store = self.store.clone();
+        let (store, means) = (self.store.clone(), self.means.clone());
         let dead = tokio::select! {
             () = self.stop.cancelled() => None,
             () = store.died() => Some("the writer of the record"),
@@ -268,6 +268,8 @@ impl Daemon {
             _ = &mut self.reloads => Some("the reader of configurations"),
             _ = &mut self.control => Some("the control socket"),
             () = self.pages.died() => Some("the HTTP listener"),
+            part = canaries_died(means) => Some(part),
+            () = self.speaker.died() => Some("the alerts"),
             () = served::feed_the_watchdog(&self.pulse, STUCK) => None,
             () = housekeeping => None,
         };
@@ -317,6 +319,15 @@ impl Daemon {
     }
 }
 
+/// Ends once a part of the canaries has died, whichever they are by then; its name.
+async fn canaries_died(means: watch::Receiver<Arc<Means>>) -> &'static str {
+    vigil::whichever(means, async |means: &Arc<Means>| match means.canaries() {
+        Some(canaries) => canaries.died().await,
+        None => pending().await,
+    })
+    .await
+}
+
 /// A partner that was called otherwise brings its history along.
 async fn take_over_histories(store: &Store, config: &Config) -> Result<(), LedgerError> {
     for partner in &config.partners {
@@ -326,3 +337,6 @@ async fn take_over_histories(store: &Store, config: &Config) -> Result<(), Ledge
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

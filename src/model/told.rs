@@ -229,11 +229,20 @@ pub struct Memory {
     pub notices: BTreeMap<String, Notice>,
     /// Silences that somebody asked for.
     pub mutes: Vec<AskedMute>,
+    /// What happened and was recorded, and nobody has taken notice of before the memory was read; oldest first.
+    pub unheard: Vec<Event>,
 }
 
 /// One change of the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
+    /// Notice was taken of an event, whether or not anybody is told of it.
+    Heard {
+        /// Its id.
+        event: String,
+        /// When it happened.
+        at: Timestamp,
+    },
     /// A silence was asked for.
     Muted(AskedMute),
     /// Something happened, or a channel took it; gone where nobody waits any more.
@@ -291,7 +300,7 @@ impl Memory {
             Change::Noticed(notice) => {
                 self.notices.insert(notice.event.id.clone(), notice);
             }
-            Change::Said(_) => {}
+            Change::Heard { .. } | Change::Said(_) => {}
             Change::Told { channel, topic, told } => {
                 self.told.entry(channel).or_default().insert(topic, told);
             }

@@ -4,6 +4,7 @@
 //! 2. Each connection is a correct, bounded SMTP session with one defect; it ends as one `CanarySession`.
 //! 3. Personalities that share an address take turns; a canary drains for one sender by acting as `good` does.
 //! 4. [`Canaries::stop`] ends every session and waits for all of them.
+//! 5. Where nobody accepts at an address any more, [`Canaries::died`] says so.
 //!
 //! Invariant: a canary differs from `good` in its defect alone.
 //! Invariant: nothing is relayed, no mail is answered, no part of a message is kept.
@@ -31,7 +32,7 @@ mod visit;
 pub use certificates::{CanaryCa, CanaryIdentity};
 pub use inherited::inherited;
 
-use super::clock::Clock;
+use super::{clock::Clock, vigil::Vigil};
 use crate::model::{canary::Personality, delivery::CanarySession, requirement::MinVersion};
 use crate::wire::{
     legacy_tls::IdentityError,
@@ -196,6 +197,8 @@ pub struct Canaries {
     posts: Vec<Arc<Post>>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// Over those who accept.
+    vigil: Vigil,
 }
 
 impl Canaries {
@@ -256,15 +259,16 @@ impl Canaries {
         open.tell_the_rest();
         let (tasks, stop, door) = (TaskTracker::new(), CancellationToken::new(), Arc::default());
         let desk = Desk { limits, tokens, clock, stop: stop.clone() };
+        let vigil = Vigil::until(stop.clone());
         let mut posts = Vec::new();
         for (listener, post) in listening {
             let post = Arc::new(post);
             posts.push(Arc::clone(&post));
             let door = Arc::<Door>::clone(&door);
             let accepting = serve(listener, post, desk.clone(), door, tasks.clone(), out.clone());
-            drop(tasks.spawn(accepting));
+            drop(tasks.spawn(vigil.over(accepting)));
         }
-        Ok(Self { stations, posts, tasks, stop })
+        Ok(Self { stations, posts, tasks, stop, vigil })
     }
 
     /// Where each canary listens.
@@ -321,6 +325,11 @@ impl Canaries {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Ends once nobody accepts any more at one of the addresses, though nobody said so: whoever cannot do without ends.
+    pub async fn died(&self) {
+        self.vigil.died().await;
     }
 
     fn station(&self, hostname: &Host) -> Result<&Station, CanaryError> {

@@ -27,3 +27,4 @@ pub mod starttls;
 pub mod submit;
 pub mod tls;
 mod verifier;
+pub mod vigil;

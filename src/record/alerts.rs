@@ -1,6 +1,11 @@
 //! What was told to whom: what must outlive us so that nothing is told twice, and nothing is left untold.
 //!
+//! 1. The dispatcher reads the memory once, when it begins: also what happened and was never heard.
+//! 2. Whatever it takes notice of counts as heard in the transaction that holds what came of it.
+//! 3. Where nobody is to be told, what happens counts as heard by itself.
+//!
 //! Invariant: changes that belong together are written together, or none of them.
+//! Invariant: an event in the record was heard, or the next dispatcher hears it; whichever of the two is written first.
 
 use super::{Reader, Record, error::RecordError};
 use crate::model::told::{AskedMute, Change, Memory, Notice, Said, Told, Topic, Watched};
@@ -9,6 +14,10 @@ use rusqlite::{Connection, ToSql, params};
 
 /// A mute that has been over for so long shifts no reminder any more.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// The most events that are heard late at once; the next dispatcher hears the rest.
+const UNHEARD: usize = 10_000;
+/// Heard twice is heard.
+const HEARD: &str = "INSERT INTO alert_heard (event, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 
 impl Record {
     /// Writes changes of the memory down, all of them or none.
@@ -30,9 +39,23 @@ impl Record {
         })
     }
 
+    /// Counts everything that has happened as heard: nobody is to be told of it, now or later.
+    ///
+    /// # Errors
+    ///
+    /// The disk.
+    pub fn hear_all(&self) -> Result<(), RecordError> {
+        let sql = "INSERT OR IGNORE INTO alert_heard (event, at) SELECT id, at FROM event";
+        self.reader
+            .doing("writing what was heard to", |connection| connection.execute(sql, []).map(drop))
+    }
+
     fn statement(&self, change: &Change) -> Result<Statement, RecordError> {
         let reader = &self.reader;
         Ok(match change {
+            Change::Heard { event, at } => {
+                Statement::of(HEARD, [Value::from(event), Value::Time(*at)])
+            }
             Change::Told { channel, topic, told } => Statement::of(
                 "INSERT OR REPLACE INTO alert_told (channel, topic, body) VALUES (?1, ?2, ?3)",
                 [
@@ -77,6 +100,11 @@ impl Record {
     }
 }
 
+/// An event that nobody is to be told of counts as heard.
+pub(super) fn hear(connection: &Connection, event: &str, at: Timestamp) -> rusqlite::Result<()> {
+    connection.prepare(HEARD)?.execute((event, at.as_millisecond())).map(drop)
+}
+
 /// What is bound to a statement.
 enum Value {
     Text(String),
@@ -119,13 +147,13 @@ fn three(row: &rusqlite::Row<'_>) -> rusqlite::Result<[String; 3]> {
 }
 
 impl Reader {
-    /// What was told, and what is muted.
+    /// What was told, what is muted, and what was never heard.
     ///
     /// # Errors
     ///
     /// It cannot be read.
     pub fn alert_memory(&self, now: Timestamp) -> Result<Memory, RecordError> {
-        let mut memory = Memory::default();
+        let mut memory = Memory { unheard: self.unheard(UNHEARD)?, ..Memory::default() };
         let sql = "SELECT channel, topic, body FROM alert_told";
         for [channel, topic, body] in self.rows(sql, three)? {
             let topic: Topic = self.value("the topic of an alert", &topic)?;
@@ -177,3 +205,6 @@ impl Reader {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

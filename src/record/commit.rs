@@ -10,6 +10,7 @@
 
 use super::{
     Reader, Record,
+    alerts::hear,
     error::RecordError,
     evidence::{Body, release},
     subject::{Subject, write_look},
@@ -34,6 +35,8 @@ pub struct Commit {
     pub standings: Vec<Standing>,
     /// What happened.
     pub events: Vec<Event>,
+    /// Events that nobody is to be told of, and when they happened.
+    pub heard: Vec<(String, Timestamp)>,
     /// When claims are looked at next.
     pub due: Vec<Due>,
     /// Claims that are configured no longer: they stand for nothing and are not due; their history stays.
@@ -43,10 +46,11 @@ pub struct Commit {
 impl Commit {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        let Self { looks, standings, events, due, gone } = self;
+        let Self { looks, standings, events, heard, due, gone } = self;
         looks.is_empty()
             && standings.is_empty()
             && events.is_empty()
+            && heard.is_empty()
             && due.is_empty()
             && gone.is_empty()
     }
@@ -84,6 +88,7 @@ pub struct Prepared {
     looks: Vec<(Seen, Option<Body>)>,
     standings: Vec<Standing>,
     events: Vec<Event>,
+    heard: Vec<(String, Timestamp)>,
     due: Vec<Due>,
     gone: Vec<(String, Claim)>,
 }
@@ -91,12 +96,12 @@ pub struct Prepared {
 impl Prepared {
     /// Digests and fingerprints of everything seen.
     pub fn of(commit: Commit) -> Self {
-        let Commit { looks, standings, events, due, gone } = commit;
+        let Commit { looks, standings, events, heard, due, gone } = commit;
         let looks = looks.into_iter().map(|mut seen| {
             let body = Body::of(std::mem::take(&mut seen.body));
             (seen, body)
         });
-        Self { looks: looks.collect(), standings, events, due, gone }
+        Self { looks: looks.collect(), standings, events, heard, due, gone }
     }
 
     /// Compresses what was seen, for a commit that has to wait.
@@ -184,6 +189,9 @@ fn write_one(
             Ok(json) => write_event(connection, event, &json)?,
             Err(error) => return Ok(Err(error)),
         }
+    }
+    for (event, at) in &commit.heard {
+        hear(connection, event, *at)?;
     }
     let again: HashSet<_> =
         later.iter().flat_map(|c| &c.standings).map(|s| (s.partner.as_str(), s.claim)).collect();

@@ -96,11 +96,26 @@ impl Reader {
             .doing("reading events from", |connection| {
                 connection.prepare(&sql)?.query_map(values.as_slice(), read)?.collect()
             })?;
-        let understood = |(partner, body): (Option<String>, String)| {
-            let event: Event = self.value("an event", &body)?;
-            Ok(Event { partner, ..event })
-        };
-        rows.into_iter().map(understood).collect()
+        rows.into_iter().map(|row| self.event(row)).collect()
+    }
+
+    /// Those that the alerts have never heard of, oldest first; so many at most.
+    pub(super) fn unheard(&self, most: usize) -> Result<Vec<Event>, RecordError> {
+        let sql = "SELECT partner, body FROM event
+                   WHERE NOT EXISTS (SELECT 1 FROM alert_heard WHERE alert_heard.event = event.id)
+                   ORDER BY at, id LIMIT ?1";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let rows: Vec<(Option<String>, String)> =
+            self.doing("reading events from", |connection| {
+                connection.prepare(sql)?.query_map([limit_of(Some(most))], read)?.collect()
+            })?;
+        rows.into_iter().map(|row| self.event(row)).collect()
+    }
+
+    /// An event as it was written; its row follows a partner that was renamed.
+    fn event(&self, (partner, body): (Option<String>, String)) -> Result<Event, RecordError> {
+        let event: Event = self.value("an event", &body)?;
+        Ok(Event { partner, ..event })
     }
 
     /// The newest looks at a claim since an instant, newest first.

@@ -1,6 +1,7 @@
 //! Forgetting by age, a bounded batch at a time, so that writers wait for none of it.
 //!
 //! Invariant: what a violation rests on lives as long as the violation is told; nothing that is named is taken.
+//! Invariant: an event that was heard stays heard for as long as it is there.
 
 use super::{Record, error::RecordError, evidence::release, subject::number_of};
 use crate::model::{canary::Personality, state::State};
@@ -34,6 +35,7 @@ impl Record {
             let transaction = connection.unchecked_transaction()?;
             let taken = prune_looks(&transaction, before)?
                 + prune_events(&transaction, before)?
+                + prune_heard(&transaction, before)?
                 + prune_probes(&transaction, before)?
                 + prune_subjects(&transaction, before)?;
             transaction.commit()?;
@@ -95,6 +97,15 @@ fn prune_events(connection: &Connection, before: Horizon) -> rusqlite::Result<us
         ":limit": BATCH,
     };
     released(connection, sql, named)
+}
+
+/// That an event was heard, once it is gone. One that is not here yet is waiting to be written, so it is young.
+fn prune_heard(connection: &Connection, before: Horizon) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM alert_heard WHERE event IN (
+                   SELECT event FROM alert_heard AS heard
+                   WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE id = heard.event)
+                   ORDER BY at LIMIT ?2)";
+    connection.prepare(sql)?.execute((before.usual, BATCH))
 }
 
 /// Runs a deletion that gives the evidence of each row back, and lets go what nobody names any more.

@@ -9,6 +9,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_init.sql"),
     include_str!("migrations/0002_history.sql"),
     include_str!("migrations/0003_alerts.sql"),
+    include_str!("migrations/0004_heard.sql"),
 ];
 
 /// The version this program writes.

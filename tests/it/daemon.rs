@@ -1,6 +1,7 @@
 //! The daemon in this process, under paused time: hours pass in no time, and every look is a real session with a
 //! scripted server.
 
+mod alerts;
 mod mail;
 mod timetable;
 

@@ -1,8 +1,11 @@
 //! The one task that decides, hands out and remembers.
+//!
+//! Invariant: notice is taken of an event once, whether it is found in the record, comes in, or both.
 
 use super::{Inbox, Shared};
 use crate::model::{
     alert::Mute,
+    event::Event,
     signal::Signal,
     standing::Standing,
     told::{Change, Memory, Said, Topic},
@@ -14,7 +17,7 @@ use crate::tell::{
 };
 use jiff::Timestamp;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -45,6 +48,8 @@ pub(super) struct Desk {
     pause: BTreeMap<String, Instant>,
     jobs: JoinSet<Done>,
     busy: HashMap<Id, String>,
+    /// What was heard from the record at the beginning: it may come in once more.
+    recorded: HashSet<String>,
     /// What could not be written down yet.
     unsaved: Vec<Change>,
 }
@@ -60,6 +65,7 @@ impl Desk {
             pause: BTreeMap::new(),
             jobs: JoinSet::new(),
             busy: HashMap::new(),
+            recorded: HashSet::new(),
             unsaved: Vec::new(),
         }
     }
@@ -83,6 +89,7 @@ impl Desk {
 
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         self.forget_strangers();
+        self.hear_the_record();
         loop {
             let next = self.round().await;
             tokio::select! {
@@ -92,6 +99,9 @@ impl Desk {
                 Some(done) = self.jobs.join_next_with_id() => self.done(done),
             }
         }
+        // What came until now is heard; what comes later goes back to whoever brings it.
+        self.shared.inbox().is_closed = true;
+        self.take_inbox();
         let until = Instant::now() + GRACE;
         while let Ok(Some(done)) = timeout_at(until, self.jobs.join_next_with_id()).await {
             self.done(done);
@@ -157,19 +167,18 @@ impl Desk {
     }
 
     fn take_inbox(&mut self) {
-        let Inbox { standings, events, mutes } = std::mem::take(&mut *self.shared.inbox());
+        let Inbox { standings, events, dropped, mutes, is_closed: _ } = self.shared.inbox().take();
         // They are on disk already.
         self.memory.mutes.extend(mutes);
+        for change in dropped {
+            self.note(change);
+        }
         if let Some(standings) = standings {
             self.standings = standings;
         }
         for event in events {
-            if self.memory.notices.contains_key(&event.id) {
-                continue;
-            }
-            match self.with_scene(|scene| decide::notice(scene, &event)) {
-                Ok(notice) => self.note(Change::Noticed(notice)),
-                Err(silence) => tracing::debug!(event = event.id, ?silence, "not told"),
+            if !self.recorded.contains(&event.id) {
+                self.hear(event);
             }
         }
         let rules = &self.shared.plan.alerting.rules;
@@ -177,6 +186,29 @@ impl Desk {
         for change in decide::watch(&self.memory, &self.standings, rules, now) {
             self.note(change);
         }
+    }
+
+    /// What is in the record and was never heard: whoever was to hear it died before, or was being begun.
+    fn hear_the_record(&mut self) {
+        let unheard = std::mem::take(&mut self.memory.unheard);
+        if !unheard.is_empty() {
+            tracing::info!(events = unheard.len(), "the record holds what nobody has heard of yet");
+        }
+        self.recorded = unheard.iter().map(|event| event.id.clone()).collect();
+        for event in unheard {
+            self.hear(event);
+        }
+    }
+
+    /// Takes notice of what happened, whether or not anybody is told.
+    fn hear(&mut self, event: Event) {
+        if !self.memory.notices.contains_key(&event.id) {
+            match self.with_scene(|scene| decide::notice(scene, &event)) {
+                Ok(notice) => self.note(Change::Noticed(notice)),
+                Err(silence) => tracing::debug!(event = event.id, ?silence, "not told"),
+            }
+        }
+        self.note(Change::Heard { event: event.id, at: event.at });
     }
 
     /// Applies a change, and marks it for the record.

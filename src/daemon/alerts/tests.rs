@@ -353,3 +353,147 @@ async fn a_sample_goes_to_whom_it_is_asked_for() {
     assert_eq!(all[1].1, Ok(()));
     assert!(it.alerts.test(Some("nobody")).await[0].1.is_err());
 }
+
+fn outage(id: &str) -> Event {
+    let what = Happening::SelfOutageBegan { detail: "no beacon answers".to_owned() };
+    Event { id: id.to_owned(), at: start(), partner: None, claim: None, what }
+}
+
+fn record_event(folder: &Path, event: &Event) {
+    let record = Record::open(folder).unwrap();
+    let events = vec![event.clone()];
+    record.commit(&crate::record::Commit { events, ..Default::default() }).unwrap();
+}
+
+impl Loop {
+    /// What the record holds and nobody has heard of.
+    fn unheard(&self) -> Vec<Event> {
+        let record = self.record.lock().unwrap();
+        record.read().alert_memory(self.clock.now()).unwrap().unheard
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_recorded_before_a_death_and_not_heard_is_told_once_by_the_next() {
+    let (folder, clock, ops) = grounds().await;
+    record_event(folder.path(), &outage("01A"));
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
+    assert_eq!(it.unheard().len(), 1);
+    it.show(vec![]);
+    it.until(3).await;
+    assert_eq!(ops.heard(), ["0 self-outage 1"]);
+    assert_eq!(it.unheard(), []);
+    let world = it.stop().await;
+    let it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
+    it.show(vec![]);
+    it.until(24 * 60).await;
+    assert_eq!(ops.heard(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_in_the_record_and_comes_in_as_well_is_told_once() {
+    let (folder, clock, ops) = grounds().await;
+    record_event(folder.path(), &outage("01A"));
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
+    it.show(vec![outage("01A")]);
+    it.until(3).await;
+    assert_eq!(ops.heard(), ["0 self-outage 1"]);
+    // Also once it was told.
+    it.show(vec![outage("01A")]);
+    it.until(24 * 60).await;
+    assert_eq!(ops.heard(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_heard_before_it_is_recorded_is_not_told_again() {
+    let (folder, clock, ops) = grounds().await;
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
+    it.show(vec![outage("01A")]);
+    it.until(3).await;
+    let world = it.stop().await;
+    assert_eq!(ops.heard(), ["0 self-outage 1"]);
+    record_event(folder.path(), &outage("01A"));
+    let it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
+    it.show(vec![]);
+    it.until(24 * 60).await;
+    assert_eq!(ops.heard(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_is_told_of_was_heard_all_the_same() {
+    let (folder, clock, ops) = grounds().await;
+    let silent = Event { what: Happening::Stopped, ..outage("01A") };
+    record_event(folder.path(), &silent);
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
+    it.show(vec![Event { what: Happening::Stopped, ..outage("01B") }]);
+    it.until(3).await;
+    let record = it.record.lock().unwrap();
+    record
+        .commit(&crate::record::Commit {
+            events: vec![Event { what: Happening::Stopped, ..outage("01B") }],
+            ..Default::default()
+        })
+        .unwrap();
+    drop(record);
+    assert_eq!(it.unheard(), []);
+    assert_eq!(ops.heard(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_dropped_was_heard() {
+    let (folder, clock, ops) = grounds().await;
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
+    let number = |number| Event { what: Happening::Stopped, ..outage(&format!("{number:026}")) };
+    let events: Vec<Event> = (0..EVENTS + 2).map(number).collect();
+    // In one go: nobody can have looked in between.
+    it.show(events.clone());
+    it.until(1).await;
+    assert_eq!(*it.signals.lock().unwrap(), ["ops dropped"]);
+    let commit = crate::record::Commit { events, ..Default::default() };
+    it.record.lock().unwrap().commit(&commit).unwrap();
+    assert_eq!(it.unheard(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_in_at_the_end_is_told_by_the_next_or_comes_back() {
+    let (folder, clock, ops) = grounds().await;
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
+    it.until(1).await;
+    it.show(vec![outage("01A")]);
+    // It has not been looked at yet.
+    let alerts = it.alerts.clone();
+    it.shutdown.cancel();
+    it.tracker.close();
+    it.tracker.wait().await;
+    let late = vec![outage("01B")];
+    assert_eq!(alerts.on(Arc::default(), late.clone()), late);
+    drop(alerts);
+    let world = it.stop().await;
+    let it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
+    it.show(vec![]);
+    it.until(5).await;
+    assert_eq!(ops.heard(), ["1 self-outage 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dispatcher_that_dies_before_it_has_heard_leaves_it_to_the_next() {
+    let (folder, clock, ops) = grounds().await;
+    record_event(folder.path(), &outage("01A"));
+    let world = fabrikam();
+    let plan = AlertPlan {
+        alerting: Alerting { channels: vec![webhook("ops", &ops.url)], ..Alerting::default() },
+        organisation: "Contoso".to_owned(),
+        labels: world.labels.clone(),
+        tools: Tools { roots: Arc::default() },
+    };
+    let memory = Record::open(folder.path()).unwrap().read().alert_memory(clock.now()).unwrap();
+    let keep: Keep = Arc::new(|_: &[Change]| Err("no space is left".to_owned()));
+    let dies = |signal| assert_ne!(signal, Signal::RecordError);
+    let (shutdown, tracker) = (CancellationToken::new(), TaskTracker::new());
+    let alerts = Alerts::start(plan, memory, keep, clock.clone(), dies, shutdown, &tracker);
+    alerts.died().await;
+    let it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
+    it.show(vec![]);
+    it.until(24 * 60).await;
+    assert_eq!(ops.heard(), ["0 self-outage 1"]);
+}

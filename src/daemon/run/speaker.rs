@@ -1,6 +1,8 @@
 //! The alerts of a daemon: begun, begun anew with another configuration, and ended.
 //!
-//! Invariant: two dispatchers never speak at once; the second begins with what the first has told.
+//! Invariant: two dispatchers never speak at once; the second begins with what the first has told, and what it has not
+//! heard.
+//! Invariant: nobody who is told something first is told of what happened before.
 
 use crate::daemon::{
     alerts::{AlertPlan, Alerts, Keep},
@@ -9,11 +11,10 @@ use crate::daemon::{
     meter::Meter,
     store::Store,
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::{runtime::Handle, time::timeout};
+use crate::observe::vigil;
+use crate::record::Record;
+use std::{future::pending, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The alerts, whichever they are now.
@@ -24,10 +25,10 @@ pub struct Speaker(Arc<Inner>);
 struct Inner {
     store: Store,
     meter: Meter,
-    turn: Mutex<Option<Turn>>,
+    turn: watch::Sender<Option<Turn>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Turn {
     alerts: Alerts,
     stop: CancellationToken,
@@ -37,13 +38,21 @@ struct Turn {
 impl Speaker {
     /// Nobody speaks yet.
     pub fn new(store: Store, meter: Meter) -> Self {
-        Self(Arc::new(Inner { store, meter, turn: Mutex::default() }))
+        Self(Arc::new(Inner { store, meter, turn: watch::Sender::new(None) }))
     }
 
     /// The alerts; none where there is no channel.
     pub fn alerts(&self) -> Option<Alerts> {
-        let turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.as_ref().map(|turn| turn.alerts.clone())
+        self.0.turn.borrow().as_ref().map(|turn| turn.alerts.clone())
+    }
+
+    /// Ends once the alerts have died that were not told to end, whichever they are by then.
+    pub async fn died(&self) {
+        vigil::whichever(self.0.turn.subscribe(), async |turn: &Option<Turn>| match turn {
+            Some(turn) => turn.alerts.died().await,
+            None => pending().await,
+        })
+        .await;
     }
 
     /// Speaks by these means from now on, once whoever spoke before has ended.
@@ -55,6 +64,7 @@ impl Speaker {
         self.end(grace).await;
         let config = &means.config;
         if config.alerting.channels.is_empty() {
+            self.hear_all(grace).await;
             return Ok(());
         }
         let plan = AlertPlan::of(config, Arc::clone(&means.roots));
@@ -71,14 +81,24 @@ impl Speaker {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let alerts =
             Alerts::start(plan, memory, keep, means.clock(), signals, stop.clone(), &tasks);
-        let mut turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        *turn = Some(Turn { alerts, stop, tasks });
+        self.0.turn.send_replace(Some(Turn { alerts, stop, tasks }));
         Ok(())
+    }
+
+    /// There is nobody to tell of what is in the record. Done, or waiting for a record that is away.
+    async fn hear_all(&self, within: Duration) {
+        let heard = self.0.store.observe(Record::hear_all);
+        let why = match timeout(within, heard).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the record takes nothing".to_owned(),
+        };
+        tracing::warn!(why, "the first channel may be told of what happened before it was there");
     }
 
     /// Ends after the messages that are under way, within its time.
     pub async fn end(&self, grace: Duration) {
-        let turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let turn = self.0.turn.send_replace(None);
         let Some(Turn { alerts: _, stop, tasks }) = turn else { return };
         stop.cancel();
         tasks.close();

@@ -1,5 +1,5 @@
 use super::{
-    CanaryCa, CanaryLimits, Tokens,
+    Canaries, CanaryCa, CanaryLimits, CanarySpec, Tokens,
     handshake::Handshake,
     session::{Desk, Part, attend},
     tls::{TlsSide, Versions},
@@ -8,15 +8,22 @@ use super::{
 use crate::model::{
     canary::{Acting, Personality},
     delivery::{CanaryEnding, CanarySession},
+    requirement::MinVersion,
     session::Phase,
 };
 use crate::observe::clock::Clock;
 use crate::wire::hello::{Fresh, senders};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{Shutdown, TcpListener, TcpStream},
+    os::fd::OwnedFd,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex},
+    sync::mpsc,
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -542,4 +549,58 @@ fn side() -> TlsSide {
         TlsSide::new(&ca.identity(Personality::Good, &host, now).unwrap(), Versions::Good).unwrap()
     };
     SIDE.get_or_init(make).clone()
+}
+
+/// Two canaries in a runtime without timers, and another handle of the socket of the second.
+async fn two_listen() -> (Canaries, TcpListener) {
+    let sockets: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let second = sockets[1].try_clone().unwrap();
+    let specs = (0..).zip(&sockets).map(|(at, socket)| CanarySpec {
+        personality: Personality::NoStarttls,
+        listen: vec![socket.local_addr().unwrap()],
+        hostname: format!("mx{at}.canary.test").parse().unwrap(),
+        domains: vec![format!("c{at}.canary.test").parse().unwrap()],
+        identity: None,
+        draining: None,
+        min_version: MinVersion::Tls12,
+    });
+    let (specs, Desk { limits, tokens, clock, .. }) = (specs.collect(), desk());
+    let (out, _) = mpsc::channel(1);
+    (Canaries::start_with(sockets, specs, tokens, limits, clock, out).await.unwrap(), second)
+}
+
+fn without_timers(test: impl Future) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(test);
+}
+
+/// Whether it has ended, as far as can be told without waiting.
+async fn has_ended(what: impl Future) -> bool {
+    tokio::select! {
+        biased;
+        _ = what => true,
+        () = async {} => false,
+    }
+}
+
+#[test]
+fn one_listener_of_many_that_panics_is_noticed() {
+    without_timers(async {
+        let (canaries, socket) = two_listen().await;
+        assert!(!has_ended(canaries.died()).await);
+        // Nothing can be accepted any more. Who could not accept rests, and without timers that is a panic.
+        TcpStream::from(OwnedFd::from(socket)).shutdown(Shutdown::Both).unwrap();
+        canaries.died().await;
+        // The others end when they are told to, as ever.
+        canaries.stop().await;
+    });
+}
+
+#[test]
+fn listeners_that_were_told_to_stop_have_not_died() {
+    without_timers(async {
+        let (canaries, _) = two_listen().await;
+        canaries.close().await;
+        assert!(!has_ended(canaries.died()).await);
+    });
 }

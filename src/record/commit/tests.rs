@@ -40,6 +40,7 @@ fn everything_comes_back_as_it_was() {
             changed("01A", "Fabrikam", 0, State::Violated, &digest),
             about_us("01B", 1, Happening::Started { version: "0.1.0".to_owned() }),
         ],
+        heard: vec![("01B".to_owned(), after(1))],
         due: vec![Due { claim: other, ..due("Fabrikam", 90, 0) }, due("Contoso", 60, 3)],
         gone: Vec::new(),
     };
@@ -50,6 +51,7 @@ fn everything_comes_back_as_it_was() {
     assert_eq!(reader.evidence(&digest).unwrap(), Some(look.body));
     let events = reader.events(&EventQuery::default()).unwrap();
     assert_eq!(events, [commit.events[1].clone(), commit.events[0].clone()]);
+    assert_eq!(reader.alert_memory(noon()).unwrap().unheard, [commit.events[0].clone()]);
     assert_eq!(reader.due().unwrap(), [commit.due[1].clone(), commit.due[0].clone()]);
     assert_eq!(reader.partners().unwrap(), ["Contoso", "Fabrikam"]);
     assert_eq!(reader.evidence("sha256:00").unwrap(), None);

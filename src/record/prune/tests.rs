@@ -5,6 +5,7 @@ use crate::model::{
     delivery::Probe,
     event::Happening,
     requirement::{Level, Requirement},
+    told::Change,
 };
 use crate::record::{Commit, EventQuery, digest, samples::*};
 
@@ -136,4 +137,50 @@ fn probes_go_with_their_sessions_and_forbidden_deliveries_last() {
     assert_eq!(count(&record, "canary_session"), 1);
     assert_eq!(prune(&record, 200, 10, 100), 1);
     assert_eq!(left(&record), ["open"]);
+}
+
+#[test]
+fn an_event_that_was_heard_stays_so_until_it_is_gone() {
+    let (_dir, record) = open();
+    let events = vec![
+        changed("01A", "a", 0, State::Violated, ""),
+        changed("01B", "a", 0, State::Compliant, ""),
+        about_us("01C", 15 * DAY_MINUTES, Happening::Stopped),
+    ];
+    record.commit(&Commit { events, ..Commit::default() }).unwrap();
+    // The last was heard, and is still on its way into the record.
+    for (event, days) in [("01A", 0), ("01B", 0), ("01C", 15), ("01D", 15)] {
+        let at = after(days * DAY_MINUTES);
+        record.keep_alerts(&[Change::Heard { event: event.to_owned(), at }]).unwrap();
+    }
+    let left = |record: &Record| {
+        let memory = record.read().alert_memory(noon()).unwrap();
+        assert_eq!(memory.unheard, [], "what is kept was heard");
+        let events = record.read().events(&EventQuery::default()).unwrap();
+        (events.len(), count(record, "alert_heard"))
+    };
+    assert_eq!(left(&record), (3, 4));
+    // An event and its mark; the violation stays, and the young ones.
+    assert_eq!(prune(&record, 20, 10, 100), 2);
+    assert_eq!(left(&record), (2, 3));
+    record.commit(&Commit { events: vec![late()], ..Commit::default() }).unwrap();
+    assert_eq!(left(&record), (3, 3));
+    // Two events and their marks, then the violation and its own.
+    assert_eq!(prune(&record, 50, 10, 100), 4);
+    assert_eq!(left(&record), (1, 1));
+    assert_eq!(prune(&record, 200, 10, 100), 2);
+    assert_eq!(left(&record), (0, 0));
+}
+
+fn late() -> crate::model::event::Event {
+    about_us("01D", 15 * DAY_MINUTES, Happening::Stopped)
+}
+
+#[test]
+fn marks_of_what_never_was_written_go_in_batches_as_well() {
+    let (_dir, record) = open();
+    let heard = |number: i64| Change::Heard { event: format!("{number:026}"), at: noon() };
+    record.keep_alerts(&(0..1001).map(heard).collect::<Vec<_>>()).unwrap();
+    let taken = || record.prune(after(20 * DAY_MINUTES), DAY, DAY).unwrap();
+    assert_eq!([taken(), taken(), taken()], [1000, 1, 0]);
 }
