@@ -83,7 +83,8 @@ impl Reloads {
         self.pages.serve(pages);
         let means = Arc::new(means);
         if let Err(error) = self.speaker.begin(&means, SPOKEN_WITHIN).await {
-            tracing::error!(%error, "nobody is told anything: what was told before cannot be read");
+            // The daemon ends by it, and the next one begins with the record or says why it cannot.
+            tracing::error!(%error, "what was told before cannot be read");
         }
         self.current.send_replace(Arc::clone(&means));
         self.out.send(means).await.map_err(|_| "the daemon is ending".to_owned())

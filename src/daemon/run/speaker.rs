@@ -25,32 +25,42 @@ pub struct Speaker(Arc<Inner>);
 struct Inner {
     store: Store,
     meter: Meter,
-    turn: watch::Sender<Option<Turn>>,
+    turn: watch::Sender<Turn>,
 }
 
+/// Whose turn it is to speak.
 #[derive(Debug, Clone)]
-struct Turn {
-    alerts: Alerts,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+enum Turn {
+    /// Somebody should speak, and nobody can.
+    Lost,
+    Nobody,
+    Somebody {
+        alerts: Alerts,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    },
 }
 
 impl Speaker {
     /// Nobody speaks yet.
     pub fn new(store: Store, meter: Meter) -> Self {
-        Self(Arc::new(Inner { store, meter, turn: watch::Sender::new(None) }))
+        Self(Arc::new(Inner { store, meter, turn: watch::Sender::new(Turn::Nobody) }))
     }
 
     /// The alerts; none where there is no channel.
     pub fn alerts(&self) -> Option<Alerts> {
-        self.0.turn.borrow().as_ref().map(|turn| turn.alerts.clone())
+        match &*self.0.turn.borrow() {
+            Turn::Somebody { alerts, .. } => Some(alerts.clone()),
+            Turn::Lost | Turn::Nobody => None,
+        }
     }
 
-    /// Ends once the alerts have died that were not told to end, whichever they are by then.
+    /// Ends once the alerts have died that were not told to end, whichever they are by then; or could not begin.
     pub async fn died(&self) {
-        vigil::whichever(self.0.turn.subscribe(), async |turn: &Option<Turn>| match turn {
-            Some(turn) => turn.alerts.died().await,
-            None => pending().await,
+        vigil::whichever(self.0.turn.subscribe(), async |turn: &Turn| match turn {
+            Turn::Lost => {}
+            Turn::Nobody => pending().await,
+            Turn::Somebody { alerts, .. } => alerts.died().await,
         })
         .await;
     }
@@ -59,7 +69,7 @@ impl Speaker {
     ///
     /// # Errors
     ///
-    /// What was told before cannot be read: nobody speaks then, rather than all over again.
+    /// What was told before cannot be read: nobody speaks then, rather than all over again, and that counts as a death.
     pub async fn begin(&self, means: &Means, grace: Duration) -> Result<(), LedgerError> {
         self.end(grace).await;
         let config = &means.config;
@@ -69,7 +79,8 @@ impl Speaker {
         }
         let plan = AlertPlan::of(config, Arc::clone(&means.roots));
         let now = means.clock().now();
-        let memory = self.0.store.read(move |reader| reader.alert_memory(now)).await?;
+        let memory = self.0.store.read(move |reader| reader.alert_memory(now)).await;
+        let memory = memory.inspect_err(|_| drop(self.0.turn.send_replace(Turn::Lost)))?;
         let (store, runtime) = (self.0.store.clone(), Handle::current());
         let keep: Keep = Arc::new(move |changes| {
             let changes = changes.to_vec();
@@ -81,7 +92,7 @@ impl Speaker {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let alerts =
             Alerts::start(plan, memory, keep, means.clock(), signals, stop.clone(), &tasks);
-        self.0.turn.send_replace(Some(Turn { alerts, stop, tasks }));
+        self.0.turn.send_replace(Turn::Somebody { alerts, stop, tasks });
         Ok(())
     }
 
@@ -98,8 +109,8 @@ impl Speaker {
 
     /// Ends after the messages that are under way, within its time.
     pub async fn end(&self, grace: Duration) {
-        let turn = self.0.turn.send_replace(None);
-        let Some(Turn { alerts: _, stop, tasks }) = turn else { return };
+        let turn = self.0.turn.send_replace(Turn::Nobody);
+        let Turn::Somebody { alerts: _, stop, tasks } = turn else { return };
         stop.cancel();
         tasks.close();
         if timeout(grace, tasks.wait()).await.is_err() {

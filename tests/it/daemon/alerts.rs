@@ -2,6 +2,7 @@
 
 use super::{HOUR, Lab, MINUTE};
 use mxwarden::{
+    daemon::run::RunError,
     lab::smtp::Script,
     model::{
         event::{Event, Happening},
@@ -10,6 +11,7 @@ use mxwarden::{
     },
     record::{Commit, Record},
 };
+use rusqlite::Connection;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::{
@@ -129,4 +131,20 @@ async fn a_first_channel_is_told_nothing_of_what_happened_before_it_was_there() 
     lab.until("it is told", 5 * MINUTE, |_| !ops.heard.lock().unwrap().is_empty()).await;
     assert_eq!(ops.heard(), ["first-seen"]);
     lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_can_tell_nobody_any_more_ends() {
+    let mut lab = Lab::of(&["fabrikam"]).await;
+    let ops = Collector::start().await;
+    lab.more = ops.channel();
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    // What was told before is read when alerts are begun anew, and cannot be.
+    let record = Connection::open(lab.state_dir().join("mxwarden.sqlite")).unwrap();
+    let damaged = "INSERT INTO alert_told (channel, topic, body) VALUES ('ops', 'no topic', '')";
+    record.execute(damaged, []).unwrap();
+    lab.reload().await;
+    let ended = lab.running.take().unwrap().task.await.unwrap();
+    assert!(matches!(ended, Err(RunError::Defect("the alerts"))), "{ended:?}");
 }
