@@ -130,16 +130,27 @@ pub(super) async fn serve(
     tasks: TaskTracker,
     out: mpsc::Sender<CanarySession>,
 ) {
+    let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
             biased;
             () = desk.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let Ok((tcp, peer)) = accepted else {
-            sleep(PAUSE).await;
-            continue;
+        let (tcp, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Said once, however long it lasts.
+                if !is_failing {
+                    let address = post.address;
+                    tracing::warn!(%address, %error, "a canary takes no connections, and tries on");
+                }
+                is_failing = true;
+                sleep(PAUSE).await;
+                continue;
+            }
         };
+        is_failing = false;
         // A socket for both families shows IPv4 as a part of IPv6.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let local = tcp.local_addr().unwrap_or(post.address);
