@@ -5,7 +5,7 @@
 //!    the old ones listen again.
 //! 3. The loop gets the new means; proofs under way end with the old.
 //!
-//! Invariant: what cannot be taken changes nothing, and says why.
+//! Invariant: what cannot be taken changes nothing, and says why. Where nothing can be as it was, the daemon ends.
 
 use super::{
     Speaker,
@@ -43,6 +43,20 @@ pub(super) fn copies(sockets: &[TcpListener]) -> Vec<TcpListener> {
     sockets.iter().filter_map(|socket| socket.try_clone().ok()).collect()
 }
 
+/// Why a configuration was not taken.
+enum Refusal {
+    /// And the old canaries do not listen any more either.
+    Lost(String),
+    /// All is as it was.
+    Unchanged(String),
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::Unchanged(why)
+    }
+}
+
 /// Reads again whenever it is told.
 pub(super) struct Reloads {
     pub(super) template: Template,
@@ -53,22 +67,34 @@ pub(super) struct Reloads {
 }
 
 impl Reloads {
-    pub(super) async fn run(self, mut told: mpsc::Receiver<()>) {
+    /// Goes on for as long as the daemon does; or it ends with what was lost, without which the daemon cannot.
+    pub(super) async fn run(self, mut told: mpsc::Receiver<()>) -> &'static str {
         while told.recv().await.is_some() {
             served::reloading();
             let taken = self.reload().await;
             let successful = taken.is_ok();
             self.template.meter.measure(&Signal::Reload { successful });
-            if let Err(why) = taken {
-                tracing::error!("the configuration was not taken, and the old one stays: {why}");
+            match taken {
+                Ok(()) => {}
+                Err(Refusal::Unchanged(why)) => {
+                    tracing::error!(
+                        "the configuration was not taken, and the old one stays: {why}"
+                    );
+                }
+                Err(Refusal::Lost(why)) => {
+                    tracing::error!(
+                        "the configuration was not taken, and the old one is lost: {why}"
+                    );
+                    return "the canaries";
+                }
             }
             served::ready();
         }
         // Whoever could tell us to is gone; so are we, soon.
-        std::future::pending::<()>().await;
+        std::future::pending().await
     }
 
-    async fn reload(&self) -> Result<(), String> {
+    async fn reload(&self) -> Result<(), Refusal> {
         let file = self.template.file.clone();
         let read = spawn_blocking(move || Config::read(&file)).await;
         let loaded = read.map_err(|error| error.to_string())?;
@@ -87,10 +113,11 @@ impl Reloads {
             tracing::error!(%error, "what was told before cannot be read");
         }
         self.current.send_replace(Arc::clone(&means));
-        self.out.send(means).await.map_err(|_| "the daemon is ending".to_owned())
+        self.out.send(means).await.map_err(|_| "the daemon is ending".to_owned())?;
+        Ok(())
     }
 
-    async fn means(&self, old: &Arc<Means>, config: Config) -> Result<Means, String> {
+    async fn means(&self, old: &Arc<Means>, config: Config) -> Result<Means, Refusal> {
         let mut means = self.build(config)?;
         match old.canaries() {
             Some(canaries) if has_same_canaries(old, &means) => {
@@ -107,8 +134,11 @@ impl Reloads {
                 match means.start_canaries_with(copies(&self.template.sockets)).await {
                     Ok(()) => Ok(means),
                     Err(error) => {
-                        self.start_again(old).await;
-                        Err(chain(&error))
+                        let why = chain(&error);
+                        match self.start_again(old).await {
+                            Ok(()) => Err(Refusal::Unchanged(why)),
+                            Err(lost) => Err(Refusal::Lost(format!("{why}; {lost}"))),
+                        }
                     }
                 }
             }
@@ -122,27 +152,19 @@ impl Reloads {
         Ok(means)
     }
 
-    /// The new canaries could not listen: the old ones do again.
-    async fn start_again(&self, old: &Arc<Means>) {
+    /// The new canaries could not listen: the old ones do again, or it is told why not.
+    async fn start_again(&self, old: &Arc<Means>) -> Result<(), String> {
         if old.canaries().is_none() {
-            return;
+            return Ok(());
         }
-        let again = match self.build(old.config.clone()) {
-            Ok(mut means) => {
-                let open = copies(&self.template.sockets);
-                means.start_canaries_with(open).await.map(|()| means).map_err(|e| chain(&e))
-            }
-            Err(error) => Err(error),
-        };
-        match again {
-            Ok(means) => {
-                let means = Arc::new(means);
-                self.current.send_replace(Arc::clone(&means));
-                // A loop that is gone needs none.
-                let _ = self.out.send(means).await;
-            }
-            Err(error) => tracing::error!("the canaries do not listen any more: {error}"),
-        }
+        let mut means = self.build(old.config.clone())?;
+        let open = copies(&self.template.sockets);
+        means.start_canaries_with(open).await.map_err(|error| chain(&error))?;
+        let means = Arc::new(means);
+        self.current.send_replace(Arc::clone(&means));
+        // A loop that is gone needs none.
+        let _ = self.out.send(means).await;
+        Ok(())
     }
 }
 

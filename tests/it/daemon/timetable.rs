@@ -4,6 +4,7 @@ use super::{HOUR, Lab, MINUTE};
 use jiff::Timestamp;
 use mxwarden::observe::clock::Clock;
 use mxwarden::{
+    daemon::run::RunError,
     lab::smtp::Script,
     model::{
         event::Happening,
@@ -12,7 +13,12 @@ use mxwarden::{
         state::State::{Compliant, Unknown, Violated},
     },
 };
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    fs,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 #[tokio::test(start_paused = true)]
@@ -281,4 +287,40 @@ async fn who_flaps_is_never_shown_well_for_long() {
     assert!(lab.states("fabrikam").contains(&Violated), "{:?}", lab.states("fabrikam"));
     assert!(standing.findings.iter().any(|one| one.id == FindingId::Intermittent), "{standing:#?}");
     lab.stop().await;
+}
+
+/// Another address that is taken: the old canary listens again. Where it cannot either, nothing is as it was.
+#[tokio::test(start_paused = true)]
+async fn canaries_that_no_reload_brings_back_end_the_daemon() {
+    let mut lab = Lab::of(&["fabrikam"]).await;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let certificate = tempfile::tempdir().unwrap();
+    let pem = |name: &str| certificate.path().join(name);
+    for name in ["good.pem", "good.key"] {
+        fs::copy(Path::new("tests/data/certs").join(name), pem(name)).unwrap();
+    }
+    let canary = |listen: SocketAddr| {
+        format!(
+            "[[canary]]\npersonality = \"no-starttls\"\nlisten = [\"{listen}\"]\n\
+             domains = [\"notls.canary.test\"]\nhostname = \"mx.notls.canary.test\"\n"
+        )
+    };
+    let files = format!(
+        "certificate = {{ chain_file = {:?}, key_file = {:?} }}\n",
+        pem("good.pem"),
+        pem("good.key")
+    );
+    lab.more = canary(free) + &files;
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    lab.more = canary(taken.local_addr().unwrap());
+    lab.write_config();
+    lab.reload().await;
+    sleep(MINUTE).await;
+    TcpStream::connect(free).unwrap();
+    certificate.close().unwrap();
+    lab.reload().await;
+    let ended = lab.running.take().unwrap().task.await.unwrap();
+    assert!(matches!(ended, Err(RunError::Defect("the canaries"))), "{ended:?}");
 }
