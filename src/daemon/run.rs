@@ -192,6 +192,7 @@ impl Daemon {
         if !config.canaries.is_empty() {
             means.start_canaries_with(reload::copies(&canaries)).await?;
         }
+        let flags = Flags { pace: Some(means.pace()), ..flags };
         let means = Arc::new(means);
         let (stop_rota, stop_serving) = (CancellationToken::new(), CancellationToken::new());
         let speaker = Speaker::new(store.clone(), meter.clone());

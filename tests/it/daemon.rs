@@ -2,6 +2,7 @@
 //! scripted server.
 
 mod mail;
+mod pace;
 mod timetable;
 
 use crate::world::World;
