@@ -262,6 +262,7 @@ impl Daemon {
             }
         };
         let store = self.store.clone();
+        let watchdog = served::watchdog();
         let dead = tokio::select! {
             () = self.stop.cancelled() => None,
             () = store.died() => Some("the writer of the record"),
@@ -269,7 +270,7 @@ impl Daemon {
             _ = &mut self.reloads => Some("the reader of configurations"),
             _ = &mut self.control => Some("the control socket"),
             () = self.pages.died() => Some("the HTTP listener"),
-            () = served::feed_the_watchdog(&self.pulse, STUCK) => None,
+            () = served::feed_the_watchdog(watchdog, &self.pulse, STUCK, served::alive) => None,
             () = housekeeping => None,
         };
         let died = self.end().await;

@@ -2,6 +2,7 @@
 
 mod compose;
 mod container;
+mod notify;
 mod stack;
 mod systemd;
 
