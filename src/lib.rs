@@ -39,8 +39,8 @@
 //!   apart, from the recorded chain. Old evidence can be judged under new rules.
 //! - Every read from a peer is bounded in octets, lines and time; nothing a peer sends panics us, moves a
 //!   cursor or reaches a spreadsheet unescaped.
-//! - A look is polite: one session at a time with an address, QUIT, an honest EHLO name, no DATA but to our own
-//!   probe mailbox, and to a partner's receiver no envelope but by agreement.
+//! - A look is polite, whoever of us looks: one session at a time with an address, QUIT, an honest EHLO name, no DATA
+//!   but to our own probe mailbox, and to a partner's receiver no envelope but by agreement.
 //! - A change counts once looks agree on it, and until then nothing is known; a proof that is too old is none. One task
 //!   owns the books, and nothing is marked as told before somebody took it.
 //! - A probe is on disk before it is submitted, and a canary never relays, never answers mail, never keeps a body.

@@ -63,7 +63,6 @@ const TABLE: &[Row] = &[
         // rsa verifies with the keys below 2048 bits that aws-lc refuses; rcgen makes the canaries' certificates.
         crates: &[
             "aws_lc_rs",
-            "governor",
             "hickory_net",
             "hickory_resolver",
             "http_body_util",

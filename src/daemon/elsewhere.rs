@@ -1,5 +1,5 @@
 //! At our own MX, STARTTLS that is missing from one of our addresses is looked for from another before it counts: a
-//! firewall on our own way may take it out.
+//! firewall on our own way may take it out. Where the first address misses nothing, no other is asked.
 //!
 //! Invariant: nothing gets better than it was seen; where the two addresses disagree it is `unknown`.
 

@@ -4,6 +4,7 @@
 //! 2. Canaries and ledger are there only where something is to be proved with them.
 //!
 //! Invariant: a client configuration, resolver or root store is never built per probe.
+//! Invariant: all that looks at mail servers shares one pace, and so do means that replace each other.
 
 use super::{
     canaries::{Canaries, Keeping, Making},
@@ -30,6 +31,7 @@ use crate::observe::{
     dns::{DnsError, DnsPlan, Families, Resolver, Resolvers},
     oauth::{OAuthError, TokenSource},
     offers::{Observer, OffersPlan, Reach},
+    pace::Pace,
     roots::{self, RootsError},
     starttls::{Opening, Prober, StartTlsPlan},
     submit::{Login, ProbeWords, Submitter},
@@ -76,6 +78,8 @@ pub struct Flags {
     pub clock: Option<Clock>,
     /// After what time, at most, an endpoint is looked at again; none means never: the run is short.
     pub forgets_after: Option<Duration>,
+    /// Whom the process has met so far; none means nobody.
+    pub pace: Option<Pace>,
     /// Who counts.
     pub meter: Meter,
 }
@@ -134,6 +138,7 @@ pub struct Means {
     resolver: Resolver,
     prober: Prober,
     offers: OffersPlan,
+    pace: Pace,
     clock: Clock,
     meter: Meter,
     canaries: Option<Arc<Canaries>>,
@@ -185,8 +190,10 @@ impl Means {
         // A look that confirms another must not be the same look.
         let interval = config.claims.receiver_offers.interval;
         let held = flags.forgets_after.map(|held| held.min(interval / 3));
+        let pace = flags.pace.unwrap_or_else(|| Pace::new(limits));
         let observe = |plan| {
             let observer = Observer::new(resolver.clone(), prober.clone(), plan);
+            let observer = observer.paced_by(pace.clone());
             Arc::new(match held {
                 Some(held) => observer.forgetting_after(held),
                 None => observer,
@@ -200,6 +207,7 @@ impl Means {
             observer,
             strangers,
             offers,
+            pace,
             roots: Arc::new(roots_of(&config, &flags.ca_files)?),
             replies: Arc::new(ReplyTable::with(&explained)),
             quorum: flags.quorum.unwrap_or(config.rounds.quorum),
@@ -348,7 +356,18 @@ impl Means {
     /// An observer for one look from this local address.
     pub(super) fn observer_from(&self, source: IpAddr) -> Arc<Observer> {
         let prober = self.prober.bound_to(Some(source));
-        Arc::new(Observer::new(self.resolver.clone(), prober, self.offers))
+        let observer = Observer::new(self.resolver.clone(), prober, self.offers);
+        Arc::new(observer.paced_by(self.pace.clone()))
+    }
+
+    /// Whom the process has met so far: for the means that replace these.
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
+    }
+
+    /// Sessions keep to the limits of these means from now on, also those of proofs that began with others.
+    pub fn set_the_pace(&self) {
+        self.pace.keep_to(self.offers.limits);
     }
 
     /// What rounds under this connector need; none where nothing is submitted under it.

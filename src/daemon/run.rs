@@ -192,6 +192,7 @@ impl Daemon {
         if !config.canaries.is_empty() {
             means.start_canaries_with(reload::copies(&canaries)).await?;
         }
+        let flags = Flags { pace: Some(means.pace()), ..flags };
         let means = Arc::new(means);
         let (stop_rota, stop_serving) = (CancellationToken::new(), CancellationToken::new());
         let speaker = Speaker::new(store.clone(), meter.clone());
@@ -261,6 +262,7 @@ impl Daemon {
             }
         };
         let (store, means) = (self.store.clone(), self.means.clone());
+        let watchdog = served::watchdog();
         let dead = tokio::select! {
             () = self.stop.cancelled() => None,
             () = store.died() => Some("the writer of the record"),
@@ -270,7 +272,7 @@ impl Daemon {
             () = self.pages.died() => Some("the HTTP listener"),
             part = canaries_died(means) => Some(part),
             () = self.speaker.died() => Some("the alerts"),
-            () = served::feed_the_watchdog(&self.pulse, STUCK) => None,
+            () = served::feed_the_watchdog(watchdog, &self.pulse, STUCK, served::alive) => None,
             () = housekeeping => None,
         };
         let died = self.end().await;
@@ -305,6 +307,8 @@ impl Daemon {
             tracing::warn!("sessions with canaries did not end in time");
         }
         self.speaker.end(GRACE).await;
+        // Each part has its time: together they may take longer than a watchdog waits.
+        served::alive();
         if let Some(outlets) = outlets
             && !outlets.close(GRACE).await
         {

@@ -20,7 +20,7 @@ pub mod letter;
 mod memory;
 pub mod oauth;
 pub mod offers;
-mod pace;
+pub mod pace;
 pub mod roots;
 mod screen;
 pub mod starttls;

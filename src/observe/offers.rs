@@ -61,9 +61,14 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// An observer for one run.
+    /// An observer for one run, with a pace of its own.
     pub fn new(resolver: Resolver, prober: Prober, plan: OffersPlan) -> Self {
         Self { resolver, prober, pace: Pace::new(pacing(&plan)), plan, memory: Memory::default() }
+    }
+
+    /// One that shares its pace with others: who may be met, and when, is for all of them together.
+    pub fn paced_by(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// One that looks at an endpoint again once what it saw is so old: for a run without end.

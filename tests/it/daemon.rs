@@ -2,7 +2,9 @@
 //! scripted server.
 
 mod alerts;
+mod elsewhere;
 mod mail;
+mod pace;
 mod timetable;
 
 use crate::world::World;
@@ -44,6 +46,8 @@ struct Lab {
     more: String,
     /// Tables of the connector.
     connector: String,
+    /// The claims that are proved; all where there are none.
+    only: Vec<Claim>,
     /// What the clock is held against.
     wall: Option<Wall>,
     running: Option<Running>,
@@ -80,6 +84,7 @@ impl Lab {
             partners: partners.iter().map(|&partner| partner.to_owned()).collect(),
             more: String::new(),
             connector: String::new(),
+            only: Vec::new(),
             wall: None,
             running: None,
         }
@@ -126,7 +131,7 @@ impl Lab {
             config,
             config_file: self.config_file(),
             flags: Flags { deadline: Duration::from_secs(20), ..Flags::default() },
-            only: Vec::new(),
+            only: self.only.clone(),
             http: TcpListener::bind("127.0.0.1:0").unwrap(),
             canaries: Vec::new(),
             build: Build { version: "0", revision: "" },

@@ -9,6 +9,7 @@ use crate::{
 };
 use mxwarden::record::{EventQuery, Reader};
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -42,12 +43,18 @@ pub(crate) fn free_address() -> SocketAddr {
 
 impl Daemon {
     pub(crate) fn start(config: &Path, http: SocketAddr) -> Self {
+        Self::start_with(config, http, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_with(config: &Path, http: SocketAddr, more: &[(&str, &OsStr)]) -> Self {
         let log = config.with_extension("log");
         let mut log_file = File::options().create(true).append(true).open(&log).unwrap();
         writeln!(log_file, "-- a start").unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_mxwarden"))
             .args(["run", "--config"])
             .arg(config)
+            .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log_file)
@@ -60,13 +67,13 @@ impl Daemon {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// How it ended, once it has.
-    fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         for _ in 0..400 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;

@@ -3,7 +3,8 @@
 //! 1. The file is read and everything it needs is built beside what runs.
 //! 2. Canaries that are the same go on; others are closed, and the new ones listen in their place. Where that fails,
 //!    the old ones listen again.
-//! 3. The loop gets the new means; proofs under way end with the old.
+//! 3. The loop gets the new means; proofs under way end with the old, at the pace of the new: whom we met before is
+//!    remembered.
 //!
 //! Invariant: what cannot be taken changes nothing, and says why. Where nothing can be as it was, the daemon ends.
 
@@ -112,6 +113,7 @@ impl Reloads {
             // The daemon ends by it, and the next one begins with the record or says why it cannot.
             tracing::error!(%error, "what was told before cannot be read");
         }
+        means.set_the_pace();
         self.current.send_replace(Arc::clone(&means));
         self.out.send(means).await.map_err(|_| "the daemon is ending".to_owned())?;
         Ok(())

@@ -159,24 +159,113 @@ pub(super) fn reloading() {
     }
 }
 
-/// The daemon is ending.
+/// The daemon is ending, and alive.
 pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    tell(&[NotifyState::Stopping, NotifyState::Watchdog]);
 }
 
-/// Tells systemd that the loop goes round, for as long as it does; without a watchdog it only waits.
-pub(super) async fn feed_the_watchdog(pulse: &watch::Receiver<Instant>, stuck: Duration) {
-    let Some(within) = sd_notify::watchdog_enabled() else {
-        return std::future::pending().await;
-    };
-    let mut ticks = interval((within / 3).max(Duration::from_secs(1)));
+/// The daemon is alive.
+pub(super) fn alive() {
+    tell(&[NotifyState::Watchdog]);
+}
+
+/// Within what time systemd wants to hear that the daemon is alive; none where it has no watchdog.
+pub(super) fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// Feeds the watchdog for as long as the loop goes round: it wants to be fed `within` that time. Without one it only
+/// waits.
+pub(super) async fn feed_the_watchdog(
+    within: Option<Duration>,
+    pulse: &watch::Receiver<Instant>,
+    stuck: Duration,
+    feed: impl Fn(),
+) {
+    let Some(within) = within else { return std::future::pending().await };
+    // No time at all is none that a clock can tick in.
+    let mut ticks = interval((within / 3).max(Duration::from_millis(1)));
     loop {
         ticks.tick().await;
         let last = *pulse.borrow();
         if last.elapsed() < stuck {
-            tell(&[NotifyState::Watchdog]);
+            feed();
         } else {
             tracing::error!("the loop has not gone round for {} s", last.elapsed().as_secs());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::time::sleep;
+
+    const WATCHDOG: Duration = Duration::from_secs(60);
+    const STUCK: Duration = Duration::from_secs(45);
+
+    /// A loop, whose watchdog is fed while it goes round.
+    struct Fed {
+        pulse: watch::Sender<Instant>,
+        times: Arc<AtomicUsize>,
+    }
+
+    impl Fed {
+        fn within(within: Option<Duration>) -> Self {
+            let (pulse, seen) = watch::channel(Instant::now());
+            let times = Arc::new(AtomicUsize::new(0));
+            let fed = Arc::clone(&times);
+            tokio::spawn(async move {
+                let feed = || {
+                    fed.fetch_add(1, Ordering::Relaxed);
+                };
+                feed_the_watchdog(within, &seen, STUCK, feed).await;
+            });
+            Self { pulse, times }
+        }
+
+        /// How often it was fed while the loop went round every few seconds, so many times.
+        async fn in_rounds(&self, rounds: u32) -> usize {
+            let before = self.times.load(Ordering::Relaxed);
+            for _ in 0..rounds {
+                sleep(Duration::from_secs(5)).await;
+                self.pulse.send_replace(Instant::now());
+            }
+            self.times.load(Ordering::Relaxed) - before
+        }
+
+        /// How often it was fed while the loop stood still for so long.
+        async fn standing(&self, still: Duration) -> usize {
+            let before = self.times.load(Ordering::Relaxed);
+            sleep(still).await;
+            self.times.load(Ordering::Relaxed) - before
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_is_stuck_is_not_fed_and_one_that_goes_on_is_again() {
+        let fed = Fed::within(Some(WATCHDOG));
+        for minute in 0..10 {
+            // Once would do; a tick may be late.
+            assert!(fed.in_rounds(12).await >= 2, "minute {minute}");
+        }
+        fed.standing(STUCK).await;
+        assert_eq!(fed.standing(10 * WATCHDOG).await, 0);
+        fed.pulse.send_replace(Instant::now());
+        assert!(fed.in_rounds(12).await >= 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_little_time_the_watchdog_has_it_is_fed_in_time() {
+        for within in [Duration::from_millis(300), Duration::from_secs(2)] {
+            let fed = Fed::within(Some(within));
+            assert!(fed.standing(within).await >= 2, "{within:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_no_watchdog_feeds_none() {
+        assert_eq!(Fed::within(None).in_rounds(100).await, 0);
     }
 }

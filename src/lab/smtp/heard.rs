@@ -4,6 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio::time::Instant;
 
 /// Lines kept of one session; a client may send a message without end.
 const LINES: usize = 4096;
@@ -13,6 +14,8 @@ const LINES: usize = 4096;
 pub struct Heard {
     /// The client's address.
     pub from: SocketAddr,
+    /// When it came.
+    pub came_at: Instant,
     /// The lines it sent in clear, without their ends.
     pub in_clear: Vec<String>,
     /// Octets of the record that carried its first ClientHello.
@@ -31,6 +34,7 @@ impl Heard {
     pub(super) fn new(from: SocketAddr) -> Self {
         Self {
             from,
+            came_at: Instant::now(),
             in_clear: Vec::new(),
             hello_octets: None,
             handshake: None,

@@ -38,6 +38,8 @@ pub struct Rule {
 /// Something about a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum When {
+    /// It comes from this address.
+    ComesFrom(IpAddr),
     /// It does not come from this address.
     ElsewhereThan(IpAddr),
     /// The domain of its envelope sender.

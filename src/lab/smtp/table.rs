@@ -5,7 +5,7 @@
 use crate::lab::ca::Identity;
 use crate::lab::smtp::{
     say::Say,
-    script::{ClientCertificate, Handshake, Intolerance, Replies, Script, Starts, Tls},
+    script::{ClientCertificate, Handshake, Intolerance, Replies, Script, Starts, Tls, When},
 };
 use crate::model::{requirement::TlsVersion, session::Phase};
 use std::time::Duration;
@@ -188,6 +188,13 @@ impl Script {
     /// Something on the path wrote over STARTTLS.
     pub fn starttls_stripped() -> Self {
         Self::no_tls(&STRIPPED)
+    }
+
+    /// Healthy, but for clients of whom all of this holds something on the path wrote over STARTTLS.
+    pub fn starttls_stripped_where(identity: Identity, mut when: Vec<When>) -> Self {
+        when.push(When::InClear);
+        let stripped = Self::starttls_stripped().in_clear.to("EHLO");
+        Self::healthy(identity).rule("EHLO", when, stripped)
     }
 
     /// STARTTLS is offered and answered with this line, such as `454 4.7.0 TLS not available`.

@@ -54,6 +54,7 @@ impl Visitor {
     /// Whether all of this holds.
     pub(super) fn fits(&self, when: &[When], known: &Known) -> bool {
         when.iter().all(|when| match when {
+            When::ComesFrom(address) => self.source == *address,
             When::ElsewhereThan(address) => self.source != *address,
             When::From(domain) => {
                 self.mail_from.rsplit_once('@').is_some_and(|(_, from)| from == *domain)

@@ -335,11 +335,12 @@ pub(in crate::model) fn obstacle(id: ObstacleId) -> &'static Explanation {
             title: "two witnesses tell different stories",
             meaning: "Two sources about the same event contradict each other, such as the canary \
                       and the sender's delivery report or message trace, two validating \
-                      resolvers, or five looks of ours within minutes.",
+                      resolvers, five looks of ours within minutes, or looks at our own MX from \
+                      two of our addresses.",
             why: "As long as it is not known which of them is right, neither is believed.",
             advice: "Compare the two in the detail, time by time. A message that was sent twice, \
-                     a clock that is off, or a resolver with an old trust anchor is the usual \
-                     cause.",
+                     a clock that is off, a resolver with an old trust anchor, or a firewall that \
+                     takes STARTTLS out on one way of two is the usual cause.",
             reference: "mxwarden contract §1",
         },
     }

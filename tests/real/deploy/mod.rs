@@ -3,6 +3,7 @@
 mod booted;
 mod compose;
 mod container;
+mod notify;
 mod stack;
 mod systemd;
 
