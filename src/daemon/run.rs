@@ -36,7 +36,7 @@ use served::Pages;
 use std::{future::pending, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
     time::{Instant, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -263,10 +263,14 @@ impl Daemon {
         };
         let (store, means) = (self.store.clone(), self.means.clone());
         let watchdog = served::watchdog();
+        let mut loop_ended = None;
         let dead = tokio::select! {
             () = self.stop.cancelled() => None,
             () = store.died() => Some("the writer of the record"),
-            _ = &mut self.rota => Some("the loop"),
+            ended = &mut self.rota => {
+                loop_ended = Some(ended);
+                Some("the loop")
+            }
             lost = &mut self.reloads => Some(lost.unwrap_or("the reader of configurations")),
             _ = &mut self.control => Some("the control socket"),
             () = self.pages.died() => Some("the HTTP listener"),
@@ -275,21 +279,25 @@ impl Daemon {
             () = served::feed_the_watchdog(watchdog, &self.pulse, STUCK, served::alive) => None,
             () = housekeeping => None,
         };
-        let died = self.end().await;
+        let died = self.end(loop_ended).await;
         match dead.or(died) {
             Some(part) => Err(RunError::Defect(part)),
             None => Ok(()),
         }
     }
 
-    /// Ends everything in order, each part within its time; the part that died on the way, if one did.
-    async fn end(self) -> Option<&'static str> {
+    /// Ends everything in order, each part within its time; the part that died on the way, if one did. The loop may have
+    /// ended before.
+    async fn end(self, loop_ended: Option<Result<Outlets, JoinError>>) -> Option<&'static str> {
         served::stopping();
         tracing::info!("ending: looks under way have {} s", GRACE.as_secs());
         self.reloads.abort();
         self.stop_rota.cancel();
         let mut rota = self.rota;
-        let ended = if rota.is_finished() { None } else { timeout(GRACE, &mut rota).await.ok() };
+        let ended = match loop_ended {
+            Some(ended) => Some(ended),
+            None => timeout(GRACE, &mut rota).await.ok(),
+        };
         let (died, outlets) = match ended {
             Some(Err(_)) => (Some("the loop"), None),
             Some(Ok(outlets)) => (None, Some(outlets)),

@@ -83,7 +83,7 @@ impl Case<'_> {
 
     /// Whether something was delivered here that must not be, from a canary that shows what it should.
     pub(super) fn is_breached(&self) -> bool {
-        let is_breach = |seen: &Seen<'_>| matches!(seen.shown, Shown::Breach(_));
+        let is_breach = |seen: &Seen<'_>| seen.shown.breach().is_some();
         self.standing == Standing::Delivered && self.seen.iter().any(is_breach)
     }
 

@@ -33,6 +33,20 @@ pub(super) enum Shown {
     Undecided(String),
 }
 
+impl Shown {
+    /// What was delivered where it must not be.
+    pub(super) fn breach(&self) -> Option<FindingId> {
+        match self {
+            Self::Breach(id) => Some(*id),
+            Self::Arrived
+            | Self::CallOut
+            | Self::NotTestable(_)
+            | Self::Refused
+            | Self::Undecided(_) => None,
+        }
+    }
+}
+
 /// What an envelope went over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carried {

@@ -4,7 +4,7 @@ use super::ladder::Case;
 use crate::model::{
     canary::Personality,
     delivery::Scope,
-    finding::Finding,
+    finding::{Finding, FindingId},
     obstacle::{Obstacle, ObstacleId},
     requirement::Level,
 };
@@ -25,9 +25,7 @@ pub(super) struct Told<'a> {
 pub(super) fn of(told: &Told<'_>) -> String {
     let mut sentence = match (told.violation, told.obstacles.first()) {
         (Some(worst), _) => {
-            let breached = told.cases.iter().filter(|case| case.is_breached());
-            let breached = list(breached.map(|case| case.look.personality));
-            format!("not enforced at {breached}: {}", worst.id.explanation().title)
+            format!("not enforced {}", breaches(told.cases, worst.id))
         }
         (None, Some(obstacle)) => {
             format!("could not be proved: {} ({})", reason(obstacle), obstacle.subject)
@@ -55,6 +53,24 @@ pub(super) fn of(told: &Told<'_>) -> String {
         Scope::NotCovered(_) | Scope::Proved => {}
     }
     sentence
+}
+
+/// Where it was not enforced and how, the worst first.
+fn breaches(cases: &[Case<'_>], worst: FindingId) -> String {
+    let mut found: Vec<(FindingId, Vec<Personality>)> = vec![(worst, Vec::new())];
+    for case in cases.iter().filter(|case| case.is_breached()) {
+        let ids = || case.seen.iter().filter_map(|seen| seen.shown.breach());
+        let Some(id) = ids().find(|id| *id == worst).or_else(|| ids().next()) else { continue };
+        let personality = case.look.personality;
+        match found.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, at)) => at.push(personality),
+            None => found.push((id, vec![personality])),
+        }
+    }
+    let told = found.into_iter().filter(|(_, at)| !at.is_empty());
+    let told =
+        told.map(|(id, at)| format!("at {}: {}", list(at.into_iter()), id.explanation().title));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// Some obstacles are different every time.

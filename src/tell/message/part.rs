@@ -192,7 +192,7 @@ fn facts(part: &mut Part, finding: &Finding) {
 fn to_partner(words: &Words<'_>, standing: &Standing, finding: Option<&Finding>) -> Option<String> {
     let finding = finding.filter(|_| is_partners(standing.claim))?;
     Some(format!(
-        "Dear postmaster of {}, we have agreed that mail between us is protected by TLS. Since {} this does not hold: \
+        "Dear postmaster of {}, we have agreed that mail between us is protected by TLS. Since {} we see that this does not hold: \
          {}. Seen at {}: {}. Expected: {} ({}). Please correct it, and tell us; we look again by ourselves. \
          Postmaster of {}",
         standing.partner,
