@@ -61,7 +61,9 @@ pub(super) fn ports(section: &Section<'_>) -> Ports {
     let smtp = section.number("smtp_port", 1..=u16::MAX).unwrap_or(usual.smtp);
     let https = section.number("https_port", 1..=u16::MAX).unwrap_or(usual.https);
     if smtp != usual.smtp {
-        let what = format!("port {smtp} is asked in place of 25: for labs only, real mail servers listen on 25");
+        let what = format!(
+            "port {smtp} is asked in place of 25: for labs only, real mail servers listen on 25"
+        );
         section.warn("smtp_port", what, "only a lab changes it");
     }
     if https != usual.https {

@@ -72,6 +72,9 @@ impl Host {
             symlink(Path::new("usr").join(link), root.join(link)).unwrap();
         }
         fs::create_dir(&layer).unwrap();
+        // In memory: a layer cannot lie on a layer, which is what a container in CI may have.
+        const ENTER: &str =
+            "mount -t tmpfs layer \"$0\" && mkdir \"$0/upper\" && exec systemd-nspawn \"$@\"";
         // Root is the one user, and with an id the machine is no new one: nothing is enabled by itself.
         fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
         fs::write(root.join("etc/group"), "root:x:0:\n").unwrap();
@@ -80,11 +83,13 @@ impl Host {
         let mounted = |from: &Path, to: &str| format!("--bind-ro={}:/srv/{to}", from.display());
         let log = File::create(folder.path().join("log")).unwrap();
         let nspawn = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "systemd-nspawn", "--boot", "--quiet"])
+            .args(["--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", ENTER])
+            .arg(&layer)
+            .args(["--boot", "--quiet"])
             .args(["--register=no", "--keep-unit", "--private-network", "--machine=mxwarden-test"])
             .args(["--resolv-conf=off", "--timezone=off", "--console=pipe"])
             .arg(format!("--directory={}", root.display()))
-            .arg(format!("--overlay=/usr:{}:/usr", layer.display()))
+            .arg(format!("--overlay=/usr:{}/upper:/usr", layer.display()))
             .arg(mounted(&here("deploy"), "deploy"))
             .arg(mounted(Path::new(env!("CARGO_BIN_EXE_mxwarden")), "target/release/mxwarden"))
             .arg("systemd.unit=multi-user.target")
