@@ -31,18 +31,24 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<u8, Failure
     } else if let Some(pasted) = defers::explain(&text, &ReplyTable::built_in()) {
         print_pasted(out, &pasted)?;
     } else {
-        let hint = match closest(&id) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`mxwarden explain` lists all ids".to_owned(),
-        };
-        let shown = crate::wire::text::printable_within(id.as_bytes(), 80);
-        return Err(Failure::usage(format!("no finding or obstacle is called `{shown}`"), hint));
+        return Err(unknown(&text));
     }
     Ok(0)
 }
 
+fn unknown(text: &str) -> Failure {
+    let text = text.trim();
+    let shown = crate::wire::text::printable_within(text.as_bytes(), 80);
+    if let Some(near) = closest(text) {
+        let hint = format!("did you mean `{near}`?");
+        return Failure::usage(format!("no word is called `{shown}`"), hint);
+    }
+    let hint = "if it is a reply, paste it from its code on, such as `450 4.7.1 …`; `mxwarden explain` lists all words";
+    Failure::usage(format!("this text is not known: `{shown}`"), hint.to_owned())
+}
+
 fn print_pasted(out: &mut dyn Write, pasted: &Pasted) -> std::io::Result<()> {
-    print(out, pasted.class, "reply", pasted.explanation)?;
+    print(out, pasted.class, pasted.by.as_str(), pasted.explanation)?;
     for (name, value) in &pasted.details {
         let value = crate::wire::text::printable_within(value.as_bytes(), 200);
         writeln!(out, "{name}: {value}")?;

@@ -201,8 +201,14 @@ fn ids_are_explained() {
     let said = run(&["explain", "cert-expird"]);
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
     stable!(said.err, @r#"
-    error: no finding or obstacle is called `cert-expird`
+    error: no word is called `cert-expird`
     hint: did you mean `cert-expired`?
+    "#);
+    let said = run(&["explain", "the mail did not get through"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    stable!(said.err, @r#"
+    error: this text is not known: `the mail did not get through`
+    hint: if it is a reply, paste it from its code on, such as `450 4.7.1 …`; `mxwarden explain` lists all words
     "#);
     let all = run(&["explain"]).out;
     for id in ["cert-expired", "starttls-injection", "dns-failure", "unconfirmed"] {
