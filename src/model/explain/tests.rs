@@ -108,6 +108,48 @@ fn a_claim_tells_how_it_is_proved_each_way() {
     assert_eq!(notes("inbound/sender-enforces"), both[1..]);
 }
 
+/// Whoever pastes a command that stops a partner's mail has read before it what to do first.
+#[test]
+fn caution_stands_before_the_command_that_stops_mail() {
+    let stops = [
+        "-RestrictDomainsToCertificate $true",
+        "-RequireTls $true",
+        "-Enabled $true",
+        "-TestMode $false",
+        "-IsTransportRuleScoped $false",
+        "-SmtpDaneMode Mandatory",
+        "-TlsSettings",
+        "-ConnectorType Partner",
+        "New-OutboundConnector",
+        "New-InboundConnector",
+        "check_ccert_access",
+        "reject_plaintext_session",
+        "smtpd_tls_security_level = encrypt",
+        "deny !encrypted",
+        "hosts_require_tls",
+        "tls_verify_hosts",
+        "secure match=NAME",
+        "`encrypt` or better",
+        ">=TLSv1.2",
+        "smtpd_tls_exclude_ciphers = ",
+    ];
+    // How to put a name into `names`, not how to force anything.
+    let told_only = [FindingId::DnsInsecure, FindingId::ClientCertRequired];
+    let mut seen = 0;
+    for id in FindingId::ALL.iter().filter(|id| !told_only.contains(id)) {
+        let advice = id.explanation().advice;
+        for at in stops.iter().filter_map(|stop| advice.find(stop)) {
+            seen += 1;
+            let before = advice[..at].to_lowercase();
+            let is_cautious = ["first", "agree on the date", "when testing is over"]
+                .iter()
+                .any(|word| before.contains(word));
+            assert!(is_cautious, "{id}: `{}` comes without a word before it", &advice[at..]);
+        }
+    }
+    assert!(seen >= 25, "{seen}");
+}
+
 /// What a look at an obstacle must never suggest (contract §1).
 #[test]
 fn obstacles_do_not_judge() {
