@@ -11,7 +11,7 @@ use mxwarden::{
         claim::Direction,
         connector::MailTarget,
         finding::{FindingId, Severity},
-        imported::Imported,
+        imported::{Imported, Platform},
         judgement::Judgement,
         requirement::{Level, MinVersion, Requirement},
         state::State,
@@ -462,6 +462,12 @@ fn a_change_between_imports_is_told_with_its_time() {
         "{}",
         change.expected
     );
+    assert!(change.advice.contains("Search-UnifiedAuditLog"), "{}", change.advice);
+    // The audit log of Exchange Online knows nothing of Postfix.
+    let elsewhere = |import: &Imported| Imported { platform: Platform::Postfix, ..import.clone() };
+    let [change] = configured::changes(&elsewhere(&old), &elsewhere(&new)).try_into().unwrap();
+    assert!(change.advice.contains("main.cf"), "{}", change.advice);
+    assert!(!change.advice.contains("Search-UnifiedAuditLog"), "{}", change.advice);
     let renamed = of(vec![outbound(json!({"Name": "Fabrikam"}))]);
     assert_eq!(configured::changes(&old, &renamed).len(), 1, "the Guid stays");
     let two = of(vec![outbound(json!({})), another("New", outbound(json!({})))]);
