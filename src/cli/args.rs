@@ -374,7 +374,8 @@ pub struct ImportFilesArgs {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The id, such as cert-expired, or an SMTP reply or NDR as it was pasted; without one, all ids are listed.
+    /// A word that is printed (cert-expired, no-starttls, sender-enforces, unknown), or an SMTP reply, a log line or the
+    /// diagnosis of an NDR as it was pasted; without any, all words are listed.
     #[arg(value_name = "ID")]
     pub id: Vec<String>,
 }

@@ -149,7 +149,8 @@ impl Seen {
     }
 }
 
-/// A finding whose advice is the very command that repairs it.
+/// A finding whose advice is the very command that repairs it, behind what must come before it. What is said of
+/// its kind in general, which is of other systems as well, is left out then.
 fn finding(
     id: FindingId,
     severity: Severity,
@@ -160,9 +161,31 @@ fn finding(
 ) -> Finding {
     let mut finding = Finding::new(id, severity, subject, seen, expected);
     if let Some(repair) = repair {
-        finding.advice = format!("{repair} Then import again. {}", finding.advice);
+        // What is typed or written somewhere stands between backticks.
+        let caution = if stops_mail(id) && repair.contains('`') {
+            "Agree on the date with the partner and test first: mail that does not meet it stops from then on. "
+        } else {
+            ""
+        };
+        finding.advice = format!("{caution}{repair} Then import again.");
     }
     finding
+}
+
+/// Whether the repair may turn mail away that goes through now.
+fn stops_mail(id: FindingId) -> bool {
+    matches!(
+        id,
+        FindingId::ConnectorCertNotRestricted
+            | FindingId::ConnectorDisabled
+            | FindingId::ConnectorMissing
+            | FindingId::ConnectorNotPartner
+            | FindingId::ConnectorPolicyOff
+            | FindingId::ConnectorRuleScoped
+            | FindingId::ConnectorShadowed
+            | FindingId::ConnectorTestMode
+            | FindingId::ConnectorWeaker
+    )
 }
 
 /// What a command for this platform looks like; none where it is not known.

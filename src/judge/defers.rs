@@ -1,9 +1,12 @@
-//! Why Exchange Online did not deliver, by a table of what it says (`defers.txt`); and any reply that was pasted.
+//! What a pasted text is about: a reply, a defer's reason, a line of a log, the diagnosis of an NDR.
 //!
-//! 1. A defer's reason is taken out of the trace it stands in: `{LED=…};{MSG=…};{FQDN=…};{IP=…};{LRT=…}`.
-//! 2. The table is asked, from the most specific row down; what it does not know is asked as a receiver's reply.
+//! 1. The saying is taken out of what it stands in: `{LED=…};{MSG=…}` of a trace, `Diagnostic-Code:` of an NDR,
+//!    `status=deferred (…)` of a log, `host … said:`.
+//! 2. The table (`defers.txt`) is asked: what senders say, then what receivers say that needs more words.
+//! 3. What it does not know, and is a reply, is asked of the table that judges replies.
 //!
-//! Invariant: a transport that failed is never taken for a policy that held.
+//! Invariant: a receiver's words are told as a sender's only where the sender quotes itself, and a transport that
+//! failed is never taken for a policy that held. Nothing here is judged by.
 
 use super::replies::ReplyTable;
 use crate::model::{enforcement::ReplyClass, explain::Explanation, session::Phase};
@@ -12,52 +15,62 @@ use crate::wire::{
     smtp::{ExchangeTrailer, Reply},
 };
 
-mod words;
+mod cut;
+mod receivers;
+mod senders;
+#[cfg(test)]
+mod tests;
+
+use self::cut::Core;
 
 const TABLE: &str = include_str!("defers.txt");
 
-/// What kept a message.
+/// Whose words a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeferClass {
-    /// The certificate's chain.
-    CertificateChain,
-    /// Its dates.
-    CertificateExpired,
-    /// Its name.
-    CertificateName,
-    /// DANE.
-    Dane,
-    /// The message's time was over.
-    Expired,
-    /// The handshake failed.
-    Handshake,
-    /// The connection was lost.
-    Lost,
-    /// MTA-STS.
-    MtaSts,
-    /// There is no STARTTLS.
-    NoStarttls,
-    /// It does not say.
-    Unclear,
-    /// The receiver cannot be reached.
-    Unreachable,
+pub enum Speaker {
+    /// Exchange Online, which could not deliver.
+    Exchange,
+    /// Exim, which could not deliver.
+    Exim,
+    /// Postfix, which could not deliver.
+    Postfix,
+    /// Whoever takes mail.
+    Receiver,
+    /// SendGrid, which could not deliver.
+    SendGrid,
+    /// Any that could not deliver.
+    Sender,
 }
 
-impl DeferClass {
-    /// Every class with its word, in alphabetical order.
-    pub const ALL: [(&'static str, Self); 11] = [
-        ("certificate-chain", Self::CertificateChain),
-        ("certificate-expired", Self::CertificateExpired),
-        ("certificate-name", Self::CertificateName),
-        ("dane", Self::Dane),
-        ("expired", Self::Expired),
-        ("handshake", Self::Handshake),
-        ("lost", Self::Lost),
-        ("mta-sts", Self::MtaSts),
-        ("no-starttls", Self::NoStarttls),
-        ("unclear", Self::Unclear),
-        ("unreachable", Self::Unreachable),
+impl Speaker {
+    /// Each with its word in the table.
+    const ALL: [(&'static str, Self); 6] = [
+        ("exchange", Self::Exchange),
+        ("exim", Self::Exim),
+        ("postfix", Self::Postfix),
+        ("receiver", Self::Receiver),
+        ("sendgrid", Self::SendGrid),
+        ("sender", Self::Sender),
     ];
+
+    /// Who it is, and on which side.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exchange => "Exchange Online as sender",
+            Self::Exim => "Exim as sender",
+            Self::Postfix => "Postfix as sender",
+            Self::Receiver => "reply of a receiver",
+            Self::SendGrid => "SendGrid as sender",
+            Self::Sender => "the sender",
+        }
+    }
+}
+
+/// What somebody says, in more words.
+struct Saying {
+    class: &'static str,
+    by: Speaker,
+    explanation: Explanation,
 }
 
 /// What a pasted text turned out to be.
@@ -65,80 +78,133 @@ impl DeferClass {
 pub struct Pasted {
     /// What it is about, in a word.
     pub class: &'static str,
+    /// Who says so.
+    pub by: Speaker,
     /// What that means.
     pub explanation: &'static Explanation,
     /// What the text names besides: a server, an address, the session by which support finds it.
     pub details: Vec<(&'static str, String)>,
 }
 
-/// Explains a reply, a defer's reason or the diagnosis of an NDR; none where the text is none of these.
+/// Explains a pasted text; none where it is neither a reply nor words that are known.
 pub fn explain(text: &str, table: &ReplyTable) -> Option<Pasted> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let reason = between(&text, "LED=", "}").unwrap_or(&text);
-    let (code, rest) = code(reason)?;
-    let mut details = details(&text, reason);
-    if let Some(class) = classify(reason) {
-        let explanation = words::defer(class);
-        let class =
-            DeferClass::ALL.iter().find(|(_, known)| *known == class).map_or("", |(word, _)| word);
-        return Some(Pasted { class, explanation, details });
+    let core = Core::of(&text);
+    let mut details = details(&text, core.text);
+    if let Some(saying) = find(&core) {
+        let Saying { class, by, explanation } = saying;
+        return Some(Pasted { class, by: *by, explanation, details });
     }
-    let reply = Reply { code, lines: vec![rest.to_owned()] };
+    let code = core.code.or_else(|| implied(core.status?))?;
+    let by = Speaker::Receiver;
+    if code < 400 {
+        let Saying { class, explanation, .. } = &receivers::NO_REFUSAL;
+        return Some(Pasted { class, by, explanation, details });
+    }
+    let reply = Reply { code, lines: vec![core.words.to_owned()] };
     let classified = table.classify(&reply, Phase::Rcpt);
     if let Some(source) = classified.line.filter(|_| classified.class != ReplyClass::Unrecognised) {
         details.push(("Known from", source.to_owned()));
     }
     let class = classified.class;
-    Some(Pasted { class: class.as_str(), explanation: words::reply(class), details })
+    Some(Pasted { class: class.as_str(), by, explanation: receivers::reply(class), details })
 }
 
-/// What a defer's reason, or an NDR's, is about; none where the table does not know it.
-pub fn classify(reason: &str) -> Option<DeferClass> {
-    let lower = reason.to_lowercase();
-    let status = enhanced(reason);
-    TABLE.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).find_map(
-        |line| {
-            let mut columns = line.split(" | ");
-            let (class, wanted, pattern) = (columns.next()?, columns.next()?, columns.next()?);
-            let has_status = wanted == "*"
-                || status.is_some_and(|status| {
-                    format!("{}.{}", status.subject, status.detail) == wanted
-                });
-            let is_in = pattern == "*" || lower.contains(&pattern.to_lowercase());
-            let class = DeferClass::ALL.iter().find(|(word, _)| *word == class)?.1;
-            (has_status && is_in).then_some(class)
-        },
-    )
+/// An enhanced status alone stands for its class.
+fn implied(status: EnhancedStatus) -> Option<u16> {
+    matches!(status.class, 2 | 4 | 5).then(|| u16::from(status.class) * 100 + 50)
 }
 
-/// The reply code, and what stands behind it. An enhanced status alone stands for its class.
-fn code(reason: &str) -> Option<(u16, &str)> {
-    let first = reason.split_whitespace().next()?;
-    // NDRs write `#550 5.7.51`, or a dash behind the code.
-    let digits = first.trim_start_matches('#').trim_end_matches('-');
-    match (digits.len(), digits.parse::<u16>()) {
-        (3, Ok(code @ 200..=599)) => Some((code, reason.get(first.len()..)?.trim_start())),
-        _ => match EnhancedStatus::leading(digits)?.class {
-            class @ (2 | 4 | 5) => Some((u16::from(class) * 100 + 50, reason)),
-            _ => None,
-        },
+fn find(core: &Core<'_>) -> Option<&'static Saying> {
+    rows().find(|row| row.fits(core)).and_then(|row| saying(row.class, row.by))
+}
+
+fn saying(class: &str, by: Speaker) -> Option<&'static Saying> {
+    let mut all = senders::SAYINGS.iter().chain(receivers::SAYINGS);
+    all.find(|saying| saying.class == class && saying.by == by)
+}
+
+fn rows() -> impl Iterator<Item = Row> {
+    let is_row = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    TABLE.lines().filter(is_row).filter_map(Row::parse)
+}
+
+/// One row of the table.
+struct Row {
+    class: &'static str,
+    by: Speaker,
+    place: Place,
+    code: &'static str,
+    pattern: &'static str,
+}
+
+/// Where a pattern must stand.
+#[derive(Clone, Copy)]
+enum Place {
+    Any,
+    Coded,
+    Codeless,
+    Led,
+    Message,
+}
+
+impl Row {
+    fn parse(line: &'static str) -> Option<Self> {
+        let mut columns = line.split(" | ").map(str::trim);
+        let mut next = || columns.next();
+        let (class, by, place, code, pattern) = (next()?, next()?, next()?, next()?, next()?);
+        let by = Speaker::ALL.into_iter().find(|(word, _)| *word == by)?.1;
+        let place = match place {
+            "any" => Place::Any,
+            "coded" => Place::Coded,
+            "codeless" => Place::Codeless,
+            "led" => Place::Led,
+            "message" => Place::Message,
+            _ => return None,
+        };
+        columns.next().is_none().then_some(Self { class, by, place, code, pattern })
+    }
+
+    fn fits(&self, core: &Core<'_>) -> bool {
+        // What `host … said:` quotes is never a sender's own.
+        if core.is_quoted && self.by != Speaker::Receiver {
+            return false;
+        }
+        let has_pattern = |text: &str| is_in(self.pattern, text);
+        let in_message = || core.messages.iter().any(|text| has_pattern(text));
+        let is_there = match self.place {
+            Place::Any => has_pattern(core.text),
+            Place::Coded => core.code.is_some() && has_pattern(core.text),
+            Place::Codeless => core.code.is_none() && has_pattern(core.text),
+            Place::Led => in_message() || core.is_led && has_pattern(core.text),
+            Place::Message => in_message(),
+        };
+        is_there && self.has_code(core)
+    }
+
+    fn has_code(&self, core: &Core<'_>) -> bool {
+        let is_code = core.code.is_some_and(|code| code.to_string() == self.code);
+        let is_status = core.status.is_some_and(|EnhancedStatus { subject, detail, .. }| {
+            format!("{subject}.{detail}") == self.code
+        });
+        self.code == "*" || is_code || is_status
     }
 }
 
-fn enhanced(reason: &str) -> Option<EnhancedStatus> {
-    reason
-        .split_whitespace()
-        .take(2)
-        .find_map(|word| EnhancedStatus::leading(word.trim_start_matches('#')))
+/// Whether the pieces between `*` stand in a text, one behind the other.
+fn is_in(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
+    let mut rest = text.as_str();
+    pattern.split('*').all(|piece| match rest.split_once(piece) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
+        }
+        None => piece.is_empty(),
+    })
 }
 
-/// What stands between two marks.
-fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(open)?;
-    Some(rest.split_once(close).map_or(rest, |(inner, _)| inner))
-}
-
-fn details(text: &str, reason: &str) -> Vec<(&'static str, String)> {
+fn details(text: &str, core: &str) -> Vec<(&'static str, String)> {
     let mut details = Vec::new();
     let marks = [
         ("Server", "[LastAttemptedServerName=", "]"),
@@ -146,99 +212,10 @@ fn details(text: &str, reason: &str) -> Vec<(&'static str, String)> {
         ("Last retry", "{LRT=", "}"),
     ];
     for (name, open, close) in marks {
-        details.extend(between(text, open, close).map(|value| (name, value.to_owned())));
+        details.extend(cut::between(text, open, close).map(|value| (name, value.to_owned())));
     }
-    if let Some((_, trailer)) = ExchangeTrailer::cut(reason) {
+    if let Some((_, trailer)) = ExchangeTrailer::cut(core) {
         details.push(("Session", trailer.to_string()));
     }
     details
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn class(text: &str) -> Option<&'static str> {
-        explain(text, &ReplyTable::built_in()).map(|pasted| pasted.class)
-    }
-
-    #[test]
-    fn what_exchange_online_says_is_known() {
-        #[track_caller]
-        fn check(text: &str, expect: &str) {
-            assert_eq!(class(text), Some(expect), "{text}");
-        }
-        check(
-            "450 4.4.317 Cannot connect to remote server [Message=451 5.7.3 STARTTLS is required to send mail]",
-            "no-starttls",
-        );
-        check(
-            "450 4.4.317 Cannot connect to remote server [Message=SubjectMismatch Expected Subject: *.contoso.com. Presented Subject: CN=ExchangeServer01. Thumbprint: D0AC] [LastAttemptedServerName=mail.contoso.com] [LastAttemptedIP=192.0.2.1:25] [SmtpSecurity=-1;-1]",
-            "certificate-name",
-        );
-        check(
-            "450 4.4.317 Cannot connect to remote server [Message=UntrustedRoot]",
-            "certificate-chain",
-        );
-        check(
-            "450 4.7.320 Certificate validation failed [Message=SubjectMismatch]",
-            "certificate-name",
-        );
-        check("450 4.7.320 Certificate validation failed", "certificate-chain");
-        check("450 4.4.318 Connection was closed abruptly (SuspiciousRemoteServerError)", "lost");
-        check("450 4.4.312 DNS query failed", "unreachable");
-        check("450 4.4.316 Connection refused [Message=Socket error code 10061]", "unreachable");
-        check(
-            "5.7.321 starttls-not-supported: Destination mail server must support TLS to receive mail.",
-            "no-starttls",
-        );
-        check("550 5.7.323 tlsa-invalid: x", "dane");
-        check("5.4.8 MX hosts of contoso.com failed MTA-STS validation", "mta-sts");
-        check("550 4.4.7 QUEUE.Expired; message expired", "expired");
-        check("450 4.4.317 Cannot connect to remote server", "unclear");
-        check(
-            "Reason: [{LED=450 4.7.320 Certificate validation failed [Message=SubjectMismatch] [LastAttemptedServerName=mail.contoso.com]};{MSG=SubjectMismatch};{FQDN=mail.contoso.com};{IP=192.0.2.1};{LRT=11/1/2017 12:12:45 PM}]. OutboundProxyTargetIP: ",
-            "certificate-name",
-        );
-        // What a receiver says is asked of the other table.
-        check(
-            "550 5.7.51 TenantInboundAttribution; There is a partner connector configured that matched the message's recipient domain. [CH3PEPF00000016.namprd21.prod.outlook.com 2025-01-29T19:07:30.476Z 08DD3FA5DBC8F401]",
-            "certificate-or-address",
-        );
-        check("450 4.7.1 Session encryption is required", "tls-required");
-        check("#550 5.1.1 User unknown", "recipient-unknown");
-        check("250 2.0.0 Ok", "unrecognised");
-        for none in ["", "cert-expired", "hello there", "12 monkeys", "999 no"] {
-            assert_eq!(class(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn what_a_text_names_besides_is_told() {
-        let text = "{LED=450 4.7.320 Certificate validation failed [LastAttemptedServerName=mail.contoso.com] [LastAttemptedIP=192.0.2.1:25]};{LRT=x}";
-        let pasted = explain(text, &ReplyTable::built_in()).unwrap();
-        let expect =
-            [("Server", "mail.contoso.com"), ("Address", "192.0.2.1:25"), ("Last retry", "x")];
-        assert_eq!(pasted.details, expect.map(|(name, value)| (name, value.to_owned())));
-    }
-
-    #[test]
-    fn every_row_is_read() {
-        for line in TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let columns: Vec<&str> = line.split(" | ").collect();
-            assert_eq!(columns.len(), 4, "{line}");
-            assert!(DeferClass::ALL.iter().any(|(word, _)| *word == columns[0]), "{line}");
-            let status = if columns[1] == "*" { "7.0" } else { columns[1] };
-            let pattern = if columns[2] == "*" { "" } else { columns[2] };
-            assert!(classify(&format!("450 4.{status} {pattern}")).is_some(), "{line}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_that_is_pasted_panics(text in ".{0,200}") {
-            let _ = explain(&text, &ReplyTable::built_in());
-        }
-    }
 }

@@ -25,6 +25,32 @@ pub enum Statement {
     SenderEnforces,
 }
 
+impl Direction {
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+impl Statement {
+    /// Every one, in the order of contract §3.
+    pub const ALL: [Self; 4] =
+        [Self::Configured, Self::ReceiverOffers, Self::ReceiverEnforces, Self::SenderEnforces];
+
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::ReceiverEnforces => "receiver-enforces",
+            Self::ReceiverOffers => "receiver-offers",
+            Self::SenderEnforces => "sender-enforces",
+        }
+    }
+}
+
 /// A direction and a statement, written `outbound/receiver-offers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claim {
@@ -41,14 +67,8 @@ impl Claim {
 
     /// Every claim, in the order of contract §3.
     pub fn all() -> impl Iterator<Item = Self> {
-        let statements = [
-            Statement::Configured,
-            Statement::ReceiverOffers,
-            Statement::ReceiverEnforces,
-            Statement::SenderEnforces,
-        ];
-        [Direction::Outbound, Direction::Inbound].into_iter().flat_map(move |direction| {
-            statements.into_iter().map(move |statement| Self { direction, statement })
+        [Direction::Outbound, Direction::Inbound].into_iter().flat_map(|direction| {
+            Statement::ALL.into_iter().map(move |statement| Self { direction, statement })
         })
     }
 }
@@ -76,17 +96,7 @@ impl FromStr for Claim {
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let direction = match self.direction {
-            Direction::Inbound => "inbound",
-            Direction::Outbound => "outbound",
-        };
-        let statement = match self.statement {
-            Statement::Configured => "configured",
-            Statement::ReceiverEnforces => "receiver-enforces",
-            Statement::ReceiverOffers => "receiver-offers",
-            Statement::SenderEnforces => "sender-enforces",
-        };
-        write!(f, "{direction}/{statement}")
+        write!(f, "{}/{}", self.direction.as_str(), self.statement.as_str())
     }
 }
 

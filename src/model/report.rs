@@ -255,6 +255,10 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every one, least first.
+    pub const ALL: [Self; 5] =
+        [Self::None, Self::Plain, Self::Encrypted, Self::Trusted, Self::Matched];
+
     /// The word of the contract.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -25,6 +25,10 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every one, as contract §2 lists them.
+    pub const ALL: [Self; 6] =
+        [Self::Encrypt, Self::Ca, Self::Name, Self::Pinned, Self::Dane, Self::MtaSts];
+
     /// The word of the contract.
     pub fn as_str(self) -> &'static str {
         match self {

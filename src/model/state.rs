@@ -18,6 +18,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every one, best first.
+    pub const ALL: [Self; 3] = [Self::Compliant, Self::Unknown, Self::Violated];
+
     /// The word of the contract.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -198,14 +198,56 @@ fn ids_are_explained() {
         assert!(said.out.contains(part), "{part}");
     }
     assert!(run(&["explain", "UNCONFIRMED"]).out.starts_with("unconfirmed (obstacle): "));
+    for (word, title) in [
+        ("no-starttls", "no-starttls (canary): a canary that does not offer STARTTLS\n"),
+        ("sender-enforces", "sender-enforces (claim): "),
+        ("inbound/receiver-offers", "inbound/receiver-offers (claim): "),
+        ("level", "level (word): "),
+        ("compliant", "compliant (state): "),
+        ("mta-sts", "mta-sts (level): "),
+        ("matched", "matched (channel): "),
+    ] {
+        let said = run(&["explain", word]);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{word}");
+        assert!(said.out.starts_with(title), "{}", said.out);
+        assert!(said.out.contains("\nReference\n   mxwarden contract §"), "{}", said.out);
+    }
+    let both = run(&["explain", "starttls-broken"]).out;
+    assert!(
+        both.starts_with("starttls-broken (canary): ")
+            && both.contains("\n\nstarttls-broken (finding): "),
+        "{both}"
+    );
+    let one = run(&["explain", "outbound/sender-enforces"]).out;
+    assert!(
+        one.ends_with("\n\noutbound: probe mail through our own mail system to the canaries\n"),
+        "{one}"
+    );
     let said = run(&["explain", "cert-expird"]);
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
     stable!(said.err, @r#"
-    error: no finding or obstacle is called `cert-expird`
+    error: no word is called `cert-expird`
     hint: did you mean `cert-expired`?
     "#);
+    let said = run(&["explain", "the mail did not get through"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    stable!(said.err, @r#"
+    error: this text is not known: `the mail did not get through`
+    hint: if it is a reply, paste it from its code on, such as `450 4.7.1 …`; `mxwarden explain` lists all words
+    "#);
     let all = run(&["explain"]).out;
-    for id in ["cert-expired", "starttls-injection", "dns-failure", "unconfirmed"] {
+    for id in [
+        "no-starttls",
+        "sender-enforces",
+        "violated",
+        "pinned",
+        "trusted",
+        "level",
+        "cert-expired",
+        "starttls-injection",
+        "dns-failure",
+        "unconfirmed",
+    ] {
         assert!(all.contains(&format!("\n  {id} ")), "{id}");
     }
 }

@@ -11,7 +11,7 @@ use mxwarden::{
         claim::Direction,
         connector::MailTarget,
         finding::{FindingId, Severity},
-        imported::Imported,
+        imported::{Imported, Platform},
         judgement::Judgement,
         requirement::{Level, MinVersion, Requirement},
         state::State,
@@ -400,7 +400,7 @@ fn an_old_export_proves_nothing_and_one_not_made_neither() {
     );
 }
 
-/// Each finding's advice begins with the command that repairs this very connector.
+/// Each finding's advice is the command that repairs this very connector, once, and what comes before it.
 #[test]
 fn advice_is_a_command_to_paste() {
     #[track_caller]
@@ -408,7 +408,10 @@ fn advice_is_a_command_to_paste() {
         let imported = import(&[("outbound.json", vec![outbound(patch)]), ("rules.json", vec![])]);
         let judgement = Agreed::default().judge(&imported, Direction::Outbound);
         let advice = &judgement.findings()[0].advice;
-        assert!(advice.starts_with(&format!("`{expect}`.")), "{advice}");
+        let (before, after) = advice.split_once(&format!("`{expect}`.")).expect(advice);
+        let caution = "Agree on the date with the partner and test first";
+        assert!(before.starts_with(caution), "{advice}");
+        assert_eq!(after, " Then import again.", "no second half of another system");
     }
     let set = "Set-OutboundConnector -Identity 'To Fabrikam'";
     check(json!({"Enabled": false}), &format!("{set} -Enabled $true"));
@@ -459,6 +462,12 @@ fn a_change_between_imports_is_told_with_its_time() {
         "{}",
         change.expected
     );
+    assert!(change.advice.contains("Search-UnifiedAuditLog"), "{}", change.advice);
+    // The audit log of Exchange Online knows nothing of Postfix.
+    let elsewhere = |import: &Imported| Imported { platform: Platform::Postfix, ..import.clone() };
+    let [change] = configured::changes(&elsewhere(&old), &elsewhere(&new)).try_into().unwrap();
+    assert!(change.advice.contains("main.cf"), "{}", change.advice);
+    assert!(!change.advice.contains("Search-UnifiedAuditLog"), "{}", change.advice);
     let renamed = of(vec![outbound(json!({"Name": "Fabrikam"}))]);
     assert_eq!(configured::changes(&old, &renamed).len(), 1, "the Guid stays");
     let two = of(vec![outbound(json!({})), another("New", outbound(json!({})))]);

@@ -3,7 +3,7 @@
 use super::{names::listed, repair::quoted};
 use crate::model::{
     finding::{Finding, FindingId, Severity},
-    imported::{Imported, InboundRecord, OutboundRecord},
+    imported::{Imported, InboundRecord, OutboundRecord, Platform},
 };
 use jiff::Timestamp;
 use std::fmt::Debug;
@@ -13,15 +13,16 @@ use std::fmt::Debug;
 /// A direction that one of the two did not export is not compared.
 pub fn changes(old: &Imported, new: &Imported) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let platform = new.platform;
     if let (Some(old), Some(new)) = (&old.outbound, &new.outbound) {
         let old: Vec<_> = old.iter().map(Facts::of_outbound).collect();
         let new: Vec<_> = new.iter().map(Facts::of_outbound).collect();
-        compare(&old, &new, "OutboundConnector", &mut findings);
+        compare(&old, &new, &culprit(platform, "OutboundConnector"), &mut findings);
     }
     if let (Some(old), Some(new)) = (&old.inbound, &new.inbound) {
         let old: Vec<_> = old.iter().map(Facts::of_inbound).collect();
         let new: Vec<_> = new.iter().map(Facts::of_inbound).collect();
-        compare(&old, &new, "InboundConnector", &mut findings);
+        compare(&old, &new, &culprit(platform, "InboundConnector"), &mut findings);
     }
     findings
 }
@@ -111,10 +112,32 @@ fn joined(values: &[impl ToString]) -> String {
     values.join(", ")
 }
 
-fn compare(old: &[Facts], new: &[Facts], cmdlet: &str, findings: &mut Vec<Finding>) {
+/// Where it stands who changed a record.
+fn culprit(platform: Platform, cmdlet: &str) -> String {
+    match platform {
+        Platform::ExchangeOnline => {
+            let operations = ["New", "Set", "Remove"].map(|verb| format!("{verb}-{cmdlet}"));
+            format!(
+                "Who changed it is in the audit log: `Search-UnifiedAuditLog -StartDate … -EndDate … -Operations {}`.",
+                operations.join(",")
+            )
+        }
+        Platform::Postfix => {
+            "Who changed it is where the history of main.cf and of its tables is kept, if it is."
+                .to_owned()
+        }
+    }
+}
+
+fn compare(old: &[Facts], new: &[Facts], culprit: &str, findings: &mut Vec<Finding>) {
     for record in new {
         let Some(before) = old.iter().find(|before| before.is_same(record)) else {
-            findings.push(changed(record, "was not there".to_owned(), "is new".to_owned(), cmdlet));
+            findings.push(changed(
+                record,
+                "was not there".to_owned(),
+                "is new".to_owned(),
+                culprit,
+            ));
             continue;
         };
         let differ = |(one, other): &(&(&str, String), &(&str, String))| one != other;
@@ -129,14 +152,14 @@ fn compare(old: &[Facts], new: &[Facts], cmdlet: &str, findings: &mut Vec<Findin
         };
         let was = told(pairs.iter().map(|(old, _)| *old).collect());
         let is = told(pairs.iter().map(|(_, new)| *new).collect());
-        findings.push(changed(record, was, is, cmdlet));
+        findings.push(changed(record, was, is, culprit));
     }
     for record in old.iter().filter(|record| !new.iter().any(|one| one.is_same(record))) {
-        findings.push(changed(record, "was there".to_owned(), "is gone".to_owned(), cmdlet));
+        findings.push(changed(record, "was there".to_owned(), "is gone".to_owned(), culprit));
     }
 }
 
-fn changed(record: &Facts, was: String, is: String, cmdlet: &str) -> Finding {
+fn changed(record: &Facts, was: String, is: String, culprit: &str) -> Finding {
     let mut seen = is;
     if let Some(at) = record.changed_at {
         seen.push_str(&format!(" (WhenChangedUTC {at}"));
@@ -148,12 +171,6 @@ fn changed(record: &Facts, was: String, is: String, cmdlet: &str) -> Finding {
     let subject = format!("connector {}", quoted(&record.name));
     let mut finding =
         Finding::new(FindingId::ConnectorChanged, Severity::Warning, subject, seen, was);
-    let operations: Vec<String> =
-        ["New", "Set", "Remove"].iter().map(|verb| format!("{verb}-{cmdlet}")).collect();
-    finding.advice = format!(
-        "Who changed it is in the audit log: `Search-UnifiedAuditLog -StartDate … -EndDate … -Operations {}`. {}",
-        operations.join(","),
-        finding.advice
-    );
+    finding.advice = format!("{culprit} {}", finding.advice);
     finding
 }

@@ -31,8 +31,17 @@ pub(super) fn look(import: &Imported, agreement: &Agreement<'_>, domain: &Domain
     let severity = if meets { Severity::Warning } else { Severity::Violation };
     if at_work.len() > 1 {
         let names: Vec<String> = at_work.iter().map(|record| quoted(&record.name)).collect();
-        let spare = at_work.last().map(|record| {
-            set_inbound(&record.name, &format!("-SenderDomains @{{Remove='smtp:{domain};1'}}"))
+        let spare = at_work.last().and_then(|record| {
+            on(
+                import.platform,
+                || {
+                    set_inbound(
+                        &record.name,
+                        &format!("-SenderDomains @{{Remove='smtp:{domain};1'}}"),
+                    )
+                },
+                || format!("Leave one line for `{domain}` in the tables of `check_sender_access`."),
+            )
         });
         seen.findings.push(finding(
             FindingId::ConnectorAmbiguous,
@@ -57,7 +66,7 @@ pub(super) fn look(import: &Imported, agreement: &Agreement<'_>, domain: &Domain
             seen.findings.push(not_partner(record, severity));
             idle = true;
         } else if is_named && !at_work.is_empty() {
-            shadowed(record, &at_work, domain, severity, seen);
+            shadowed(import.platform, record, &at_work, domain, severity, seen);
         }
     }
     if at_work.is_empty() && !idle {
@@ -222,6 +231,7 @@ fn certificate(record: &InboundRecord, agreement: &Agreement<'_>, seen: &mut See
 }
 
 fn shadowed(
+    platform: Platform,
     record: &InboundRecord,
     at_work: &[&InboundRecord],
     domain: &Domain,
@@ -252,7 +262,11 @@ fn shadowed(
         &subject(record),
         what,
         format!("{} takes it", quoted(&record.name)),
-        Some(repair),
+        on(
+            platform,
+            || repair,
+            || format!("Look which table of `check_sender_access` knows `{domain}` first."),
+        ),
     ));
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::model::{
     connector::MailTarget,
     finding::{Finding, FindingId, Severity},
-    imported::{Imported, OutboundRecord, RuleRecord},
+    imported::{Imported, OutboundRecord, Platform, RuleRecord},
     requirement::Level,
 };
 use crate::wire::name::{Domain, Host};
@@ -38,7 +38,9 @@ pub(super) fn look(import: &Imported, agreement: &Agreement<'_>, domain: &Domain
                 quoted(&rule.name)
             ),
         ),
-        Route::Several(records) => ambiguous(records, domain, weighs(&seen.findings, before), seen),
+        Route::Several(records) => {
+            ambiguous(import.platform, records, domain, weighs(&seen.findings, before), seen);
+        }
     }
     let has_way = !matches!(ways.route, Route::None | Route::Lost(..));
     let meets = has_way && weighs(&seen.findings, before) != Severity::Violation;
@@ -81,13 +83,23 @@ fn by_rule(rule: &RuleRecord, agreement: &Agreement<'_>, domain: &Domain, seen: 
     }
 }
 
-fn ambiguous(records: &[&OutboundRecord], domain: &Domain, worst: Severity, seen: &mut Seen) {
+fn ambiguous(
+    platform: Platform,
+    records: &[&OutboundRecord],
+    domain: &Domain,
+    worst: Severity,
+    seen: &mut Seen,
+) {
     let names: Vec<String> = records.iter().map(|record| quoted(&record.name)).collect();
     let severity =
         if worst == Severity::Violation { Severity::Violation } else { Severity::Warning };
-    let spare = records.last().map(|record| {
+    let spare = records.last().and_then(|record| {
         let name = quoted(&record.name);
-        format!("`Set-OutboundConnector -Identity {name} -RecipientDomains @{{Remove='{domain}'}}`, or on the other one.")
+        on(
+            platform,
+            || format!("`Set-OutboundConnector -Identity {name} -RecipientDomains @{{Remove='{domain}'}}`, or on the other one."),
+            || format!("Leave one line for `{domain}` in the tables of `smtp_tls_policy_maps`."),
+        )
     });
     seen.findings.push(finding(
         FindingId::ConnectorAmbiguous,
@@ -140,7 +152,11 @@ fn others(
                 &subject,
                 format!("{} takes the mail for {domain}", taken.join(" or ")),
                 format!("{} takes it", quoted(&record.name)),
-                Some(set_outbound(&record.name, &format!("-RecipientDomains @{{Add='{domain}'}}"))),
+                on(
+                    import.platform,
+                    || set_outbound(&record.name, &format!("-RecipientDomains @{{Add='{domain}'}}")),
+                    || format!("Give the line for `{domain}` in `smtp_tls_policy_maps` the agreed level."),
+                ),
             ));
         }
     }

@@ -85,8 +85,17 @@ impl Look {
     }
 
     fn find(&mut self, id: FindingId, severity: Severity, seen: String, expected: &str) {
-        let finding = Finding::new(id, severity, &self.endpoint, seen, expected);
-        let is_told = |told: &Finding| told.id == id && told.severity == severity;
+        self.add(Finding::new(id, severity, &self.endpoint, seen, expected));
+    }
+
+    /// What asks nothing of anybody.
+    fn tell(&mut self, id: FindingId, seen: String, expected: &str) {
+        let finding = Finding::new(id, Severity::Info, &self.endpoint, seen, expected);
+        self.add(Finding { advice: "Nothing to do: told only.".to_owned(), ..finding });
+    }
+
+    fn add(&mut self, finding: Finding) {
+        let is_told = |told: &Finding| told.id == finding.id && told.severity == finding.severity;
         if !self.findings.iter().any(is_told) {
             self.findings.push(finding);
         }
@@ -155,7 +164,7 @@ impl Ladder<'_> {
             {
                 let seen = format!("in clear with MAIL FROM:<>, as bounces come: {reply}");
                 let expected = "nothing: such mail names no partner, so the rule may not cover it";
-                self.look.find(FindingId::PlaintextAccepted, Severity::Info, seen, expected);
+                self.look.tell(FindingId::PlaintextAccepted, seen, expected);
             }
             if tried.attempt.session.ending == Ending::NotTried(NotTried::PrivateAddress) {
                 let seen = format!("{} is no public address", self.look.endpoint.address);

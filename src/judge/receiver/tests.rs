@@ -3,7 +3,10 @@ mod cases;
 mod make;
 
 use super::*;
-use crate::model::state::State;
+use crate::model::{
+    finding::{FindingId, Severity},
+    state::State,
+};
 use make::{at, now};
 use std::{fmt::Write as _, fs, path::PathBuf};
 
@@ -68,6 +71,23 @@ fn stored_evidence_is_judged_as_it_was() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}\nUPDATE=1 takes what is said now");
+}
+
+/// Bounces that come in clear are told, and ask nothing of anybody.
+#[test]
+fn what_is_told_only_gives_no_advice() {
+    let replies = ReplyTable::built_in();
+    let mut seen = 0;
+    for (name, _, evidence) in cases::all() {
+        let judged = judge(&evidence, &rules(&replies));
+        for finding in judged.findings().iter().filter(|one| one.id == FindingId::PlaintextAccepted)
+        {
+            let is_told_only = finding.advice == "Nothing to do: told only.";
+            assert_eq!(is_told_only, finding.severity == Severity::Info, "{name}: {finding:?}");
+            seen += usize::from(is_told_only);
+        }
+    }
+    assert!(seen > 0);
 }
 
 #[test]

@@ -258,10 +258,12 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       `until` goes.",
             why: "Anyone who can speak TLS can hand in mail under the partner's name: the \
                   certificate is asked for, or not even that, but not insisted on.",
-            advice: "Make the certificate a condition. At Exchange Online set \
-                     `TlsSenderCertificateName` and `Set-InboundConnector \
-                     -RestrictDomainsToCertificate $true`; in Postfix use `check_ccert_access` \
-                     and reject otherwise. `smtpd_tls_ask_ccert` alone refuses nobody.",
+            advice: "Agree on the date with the partner, and see first that its mail comes with the \
+                     certificate and the whole chain: what comes without is refused from then on. \
+                     Then make it a condition: at Exchange Online `Set-InboundConnector -Identity \
+                     NAME -TlsSenderCertificateName CERTNAME -RestrictDomainsToCertificate $true`; in \
+                     Postfix use `check_ccert_access` and reject otherwise. `smtpd_tls_ask_ccert` \
+                     alone refuses nobody.",
             reference: "mxwarden contract §3",
         },
         FindingId::ClientCertRequired => &Explanation {
@@ -326,9 +328,11 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
             meaning: "The imported record says `Enabled` is `$false`.",
             why: "A connector that is turned off handles no mail, so its TLS settings force \
                   nothing, however well they look.",
-            advice: "Turn it on with `Set-OutboundConnector -Identity NAME -Enabled $true` \
-                     (inbound: `Set-InboundConnector`), or point the partner at the connector \
-                     that is really used.",
+            advice: "Find out why it is off, and test first with `mxwarden check DOMAIN`: mail that \
+                     the partner cannot protect as agreed waits as soon as it is on. Then turn it on \
+                     with `Set-OutboundConnector -Identity NAME -Enabled $true` (inbound: \
+                     `Set-InboundConnector`), or point the partner at the connector that is really \
+                     used.",
             reference: "Microsoft: Set-OutboundConnector, Enabled",
         },
         FindingId::ConnectorMissing => &Explanation {
@@ -337,9 +341,12 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       direction.",
             why: "Without a rule mail is sent or taken with TLS when it happens to work, and in \
                   clear otherwise.",
-            advice: "Create the connector (`New-OutboundConnector`, `New-InboundConnector`, or \
-                     an entry in `smtp_tls_policy_maps`), or import the file that holds it. A \
-                     record for `*.example.org` need not cover `example.org` itself: list both.",
+            advice: "If the connector exists, import the file that holds it; a record for \
+                     `*.example.org` need not cover `example.org` itself: list both. If it does not, \
+                     agree on the date with the partner and test first with `mxwarden check DOMAIN`, \
+                     since mail that cannot be protected stops from then on; then create it \
+                     (`New-OutboundConnector`, `New-InboundConnector`, or an entry in \
+                     `smtp_tls_policy_maps`).",
             reference: "mxwarden contract §3",
         },
         FindingId::ConnectorNotPartner => &Explanation {
@@ -350,9 +357,11 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
             why: "Settings that Exchange Online ignores on this type look right in the list and \
                   enforce nothing. An OnPremises connector also grants rights meant for your own \
                   servers.",
-            advice: "Create a connector of the type `Partner` for this domain \
-                     (`New-InboundConnector -ConnectorType Partner`, `New-OutboundConnector \
-                     -ConnectorType Partner`) and take the domain off the other one.",
+            advice: "Agree on the date with the partner and test first: settings that were ignored so \
+                     far hold from then on, and stop mail that does not meet them. Then create a \
+                     connector of the type `Partner` for this domain (`New-InboundConnector \
+                     -ConnectorType Partner`, `New-OutboundConnector -ConnectorType Partner`) and \
+                     take the domain off the other one.",
             reference: "Microsoft: Set-InboundConnector, ConnectorType",
         },
         FindingId::ConnectorPolicyOff => &Explanation {
@@ -362,9 +371,11 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       partner publishes.",
             why: "The partner's published protection is not honoured on this route. What remains \
                   is what `TlsSettings` asks for.",
-            advice: "Unless there is a reason on record, `Set-OutboundConnector -Identity NAME \
-                     -MtaStsMode Opportunistic -SmtpDaneMode Opportunistic`; where the agreement \
-                     says DANE, `-SmtpDaneMode Mandatory`.",
+            advice: "Look first whether the partner meets what it publishes (`mxwarden check \
+                     DOMAIN`): where it does not, mail to it waits from then on. Then, unless there \
+                     is a reason on record, `Set-OutboundConnector -Identity NAME -MtaStsMode \
+                     Opportunistic -SmtpDaneMode Opportunistic`; where the agreement says DANE, \
+                     `-SmtpDaneMode Mandatory`.",
             reference: "Microsoft: Set-OutboundConnector, MtaStsMode and SmtpDaneMode",
         },
         FindingId::ConnectorRerouted => &Explanation {
@@ -386,8 +397,9 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                   cannot be told from the connector alone.",
             advice: "Check the rule with `Get-TransportRule` (`RouteMessageOutboundConnector`): \
                      conditions, exceptions, state and mode must cover all mail to the partner. \
-                     Simpler is `-IsTransportRuleScoped $false` with the partner's domains in \
-                     `RecipientDomains`.",
+                     Simpler is a connector for the partner's domains; test first with `mxwarden \
+                     check DOMAIN`, since all mail to them depends on it from then on: then \
+                     `-IsTransportRuleScoped $false` with the domains in `RecipientDomains`.",
             reference: "Microsoft: Set-OutboundConnector, IsTransportRuleScoped",
         },
         FindingId::ConnectorShadowed => &Explanation {
@@ -397,8 +409,9 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
             why: "The settings compared with the agreement are not the ones that apply.",
             advice: "Compare `Get-OutboundConnector | Format-List \
                      Name,Enabled,RecipientDomains,TlsSettings,TlsDomain` (inbound: \
-                     `Get-InboundConnector`), and either remove the domain from the more \
-                     specific connector or give that one the agreed settings.",
+                     `Get-InboundConnector`). Test first what the partner can do, since stricter \
+                     settings stop what does not meet them; then either remove the domain from the \
+                     more specific connector or give that one the agreed settings.",
             reference: "Microsoft: Get-OutboundConnector, RecipientDomains",
         },
         FindingId::ConnectorTestMode => &Explanation {
@@ -406,9 +419,11 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
             meaning: "The record's `TestMode` is `$true`.",
             why: "Microsoft does not document what test mode changes, so it cannot be taken to \
                   enforce anything.",
-            advice: "When testing is over, `Set-OutboundConnector -Identity NAME -TestMode \
-                     $false`, then import again. Such connectors are listed with \
-                     `Get-OutboundConnector -IncludeTestModeConnectors $true`.",
+            advice: "When testing is over and the partner was seen to meet the settings (`mxwarden \
+                     check DOMAIN`), since mail may depend on them from then on: \
+                     `Set-OutboundConnector -Identity NAME -TestMode $false`, then import again. Such \
+                     connectors are listed with `Get-OutboundConnector -IncludeTestModeConnectors \
+                     $true`.",
             reference: "Microsoft: Set-OutboundConnector, TestMode",
         },
         FindingId::ConnectorWeaker => &Explanation {
@@ -417,10 +432,12 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       is weaker than the configured requirement.",
             why: "It may deliver to, or take mail from, a system that the agreement excludes. \
                   `EncryptionOnly` and `encrypt`, for instance, accept any certificate.",
-            advice: "Raise the connector (`Set-OutboundConnector -Identity NAME -TlsSettings \
+            advice: "Agree on the date with the partner, and test first with `mxwarden check DOMAIN` \
+                     that it meets the agreement: what does not is stopped from then on. Then raise \
+                     the connector (`Set-OutboundConnector -Identity NAME -TlsSettings \
                      DomainValidation -TlsDomain NAME`; in Postfix `secure match=NAME` in \
-                     `smtp_tls_policy_maps`), or change the requirement if the agreement really \
-                     says less.",
+                     `smtp_tls_policy_maps`), or change the requirement if the agreement really says \
+                     less.",
             reference: "mxwarden contract §2",
         },
         FindingId::DaneInsecure => &Explanation {
@@ -486,11 +503,12 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       and DATA in clear.",
             why: "The sender does not insist on TLS. Whoever can break or strip STARTTLS on the \
                   way can read and change its mail.",
-            advice: "Make TLS a condition for the route: at Exchange Online \
-                     `Set-OutboundConnector -TlsSettings` with `EncryptionOnly` or better, in \
-                     Postfix `encrypt` or better in `smtp_tls_policy_maps`, in Exim \
-                     `hosts_require_tls`. If it is set, see whether the probe took that route at \
-                     all.",
+            advice: "If TLS is set for the route, see first whether the probe took that route at all. \
+                     If it is not, agree on the date with the partner and test with `mxwarden check \
+                     DOMAIN`, since mail that cannot be protected waits from then on; then make TLS a \
+                     condition: at Exchange Online `Set-OutboundConnector -TlsSettings` with \
+                     `EncryptionOnly` or better, in Postfix `encrypt` or better in \
+                     `smtp_tls_policy_maps`, in Exim `hosts_require_tls`.",
             reference: "mxwarden contract §4",
         },
         FindingId::DeliveredOverLegacyTls => &Explanation {
@@ -499,9 +517,11 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       versions below `min_version`.",
             why: "TLS 1.0 and 1.1 are withdrawn and must not be used. A forced-TLS level alone \
                   does not exclude them: many senders need a version floor as well.",
-            advice: "Set a floor in the sending system: in Postfix `smtp_tls_mandatory_protocols \
-                     = >=TLSv1.2`, in Exim `tls_require_ciphers` (GnuTLS) or `openssl_options`, \
-                     elsewhere the system-wide TLS policy; then send the probe again.",
+            advice: "Look first in the logs which partners still speak nothing better, and tell them \
+                     the date: mail to them waits from then on. Then set a floor in the sending \
+                     system: in Postfix `smtp_tls_mandatory_protocols = >=TLSv1.2`, in Exim \
+                     `tls_require_ciphers` (GnuTLS) or `openssl_options`, elsewhere the system-wide \
+                     TLS policy; then send the probe again.",
             reference: "mxwarden contract §4",
         },
         FindingId::DeliveredOverUnverifiedTls => &Explanation {
@@ -511,10 +531,12 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       against its TLSA record.",
             why: "The sender encrypts without checking to whom, so an impostor with any \
                   certificate would get the mail.",
-            advice: "Ask for validation on the route: at Exchange Online `-TlsSettings \
-                     DomainValidation` with `-TlsDomain`, in Postfix `secure` rather than \
-                     `encrypt`, in Exim `tls_verify_hosts` with `hosts_require_tls`. If the \
-                     agreement says encryption only, the level to configure is `encrypt`.",
+            advice: "If the agreement says encryption only, the level to configure is `encrypt`. \
+                     Otherwise agree on the date with the partner and test first with `mxwarden check \
+                     DOMAIN` that its certificate passes, since its mail waits from then on where it \
+                     does not; then ask for validation on the route: at Exchange Online `-TlsSettings \
+                     DomainValidation` with `-TlsDomain`, in Postfix `secure` rather than `encrypt`, \
+                     in Exim `tls_verify_hosts` with `hosts_require_tls`.",
             reference: "mxwarden contract §4",
         },
         FindingId::DnsInsecure => &Explanation {
@@ -534,9 +556,11 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       perhaps RCPT TO, outside TLS, and then did not hand over a message.",
             why: "Who writes to whom was readable on the way, and nothing shows that the message \
                   would not have followed.",
-            advice: "Make TLS a condition before MAIL on the sending side: a forced level \
-                     (Postfix `encrypt` or better, Exim `hosts_require_tls`, Exchange Online \
-                     `TlsSettings`) leaves before MAIL when TLS cannot be had.",
+            advice: "Agree on the date with the partner and test first with `mxwarden check DOMAIN`: \
+                     mail that cannot be protected waits from then on. Then make TLS a condition \
+                     before MAIL on the sending side: a forced level (Postfix `encrypt` or better, \
+                     Exim `hosts_require_tls`, Exchange Online `TlsSettings`) leaves before MAIL when \
+                     TLS cannot be had.",
             reference: "mxwarden contract §4",
         },
         FindingId::Intermittent => &Explanation {
@@ -557,10 +581,11 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       refused.",
             why: "TLS 1.0 and 1.1 must not be used. A sender that can do no better should be \
                   refused rather than taken.",
-            advice: "Set the floor at the receiver: in Postfix `>=TLSv1.2` for both \
-                     `smtpd_tls_protocols` and `smtpd_tls_mandatory_protocols`, in Exim \
-                     `openssl_options = +no_tlsv1 +no_tlsv1_1` (OpenSSL) or \
-                     `tls_require_ciphers` (GnuTLS).",
+            advice: "Look first in the logs who still sends with nothing better, and tell them the \
+                     date: they are refused, or fall back to clear, from then on. Then set the floor \
+                     at the receiver: in Postfix `>=TLSv1.2` for both `smtpd_tls_protocols` and \
+                     `smtpd_tls_mandatory_protocols`, in Exim `openssl_options = +no_tlsv1 \
+                     +no_tlsv1_1` (OpenSSL) or `tls_require_ciphers` (GnuTLS).",
             reference: "RFC 8996 §4 and §5",
         },
         FindingId::MxIsAddress => &Explanation {
@@ -651,11 +676,13 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       places the rule is for, was accepted as far as `until` goes.",
             why: "The receiver does not insist on TLS. A sender that loses TLS, by mistake or by \
                   an attack, delivers in clear and nobody notices.",
-            advice: "Make TLS a condition for this sender: at Exchange Online an inbound \
-                     connector of the type `Partner` with `-RequireTls $true` and the partner in \
-                     `SenderDomains`; in Postfix `smtpd_tls_security_level = encrypt`, or \
-                     `reject_plaintext_session` by `check_sender_access`; in Exim an ACL `deny \
-                     !encrypted = *`.",
+            advice: "Agree on the date with the partner, and see first in the logs that its mail \
+                     comes over TLS: what comes in clear is refused from then on. Then make TLS a \
+                     condition for this sender: at Exchange Online an inbound connector of the type \
+                     `Partner` with `-RequireTls $true` and the partner in `SenderDomains`; in \
+                     Postfix `reject_plaintext_session` by `check_sender_access` \
+                     (`smtpd_tls_security_level = encrypt` asks it of every sender); in Exim an ACL \
+                     `deny !encrypted = *` with `sender_domains`.",
             reference: "mxwarden contract §3",
         },
         FindingId::PostureRegressed => &Explanation {
@@ -843,8 +870,10 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
             why: "A sender that goes past the gateway meets the tenant's connectors and not the \
                   gateway's rules: what the gateway refuses may be taken there in clear.",
             advice: "Add `host:TENANT.mail.protection.outlook.com` to the `targets` of the \
-                     connector's probe, or restrict the tenant to the gateway's certificate or \
-                     addresses and probe that.",
+                     connector's probe. To close the way past the gateway, see first that nothing \
+                     else delivers to the tenant, since all that does not come from the gateway is \
+                     refused from then on; then restrict the tenant to the gateway's certificate or \
+                     addresses, and probe that.",
             reference: "mxwarden contract §8",
         },
         FindingId::TlsLegacyAccepted => &Explanation {
@@ -853,10 +882,10 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       TLS 1.0 or SSL.",
             why: "These versions must not be used. A sender that offers nothing better is served \
                   over them, and their weaknesses help an attacker who can force a step down.",
-            advice: "Tell the host's operator to set the floor: in Postfix `>=TLSv1.2` for \
-                     `smtpd_tls_protocols` and `smtpd_tls_mandatory_protocols`; on Windows turn \
-                     the old versions off in Schannel. Some old partner may depend on them, so \
-                     look at the logs first.",
+            advice: "Some old partner may depend on them, so tell the host's operator to look at the \
+                     logs first, and then to set the floor: in Postfix `>=TLSv1.2` for \
+                     `smtpd_tls_protocols` and `smtpd_tls_mandatory_protocols`; on Windows turn the \
+                     old versions off in Schannel.",
             reference: "RFC 8996 §4 and §5",
         },
         FindingId::TlsNoCommonCipher => &Explanation {
@@ -891,10 +920,10 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       3DES.",
             why: "Traffic under such a suite can be read, or its peer impersonated, by those who \
                   can afford it. Senders with good settings never use it.",
-            advice: "Tell the host's operator to take it out: in Postfix `smtpd_tls_ciphers = \
-                     medium`, `smtpd_tls_mandatory_ciphers = high` and \
-                     `smtpd_tls_exclude_ciphers = aNULL, eNULL, EXPORT, DES, 3DES, RC4`, in Exim \
-                     `tls_require_ciphers`.",
+            advice: "Some old partner may depend on it, so tell the host's operator to look at the \
+                     logs first, and then to take it out: in Postfix `smtpd_tls_ciphers = medium`, \
+                     `smtpd_tls_mandatory_ciphers = high` and `smtpd_tls_exclude_ciphers = aNULL, \
+                     eNULL, EXPORT, DES, 3DES, RC4`, in Exim `tls_require_ciphers`.",
             reference: "RFC 9325 §4.1",
         },
         FindingId::TlsWeakDh => &Explanation {
@@ -943,10 +972,12 @@ pub(in crate::model) fn finding(id: FindingId) -> &'static Explanation {
                       that presented another one, self-made or issued for another name, was \
                       accepted as the partner.",
             why: "Anyone with some certificate can hand in mail under the partner's name.",
-            advice: "Compare the name and validate the chain: at Exchange Online \
+            advice: "Agree on the date with the partner, and see first that its mail comes with the \
+                     agreed certificate and the whole chain: what comes with another is refused from \
+                     then on. Then compare the name and validate the chain: at Exchange Online \
                      `TlsSenderCertificateName` with `-RestrictDomainsToCertificate $true`; in \
-                     Postfix `check_ccert_access` with the fingerprint, since \
-                     `smtpd_tls_req_ccert` takes any trusted certificate.",
+                     Postfix `check_ccert_access` with the fingerprint, since `smtpd_tls_req_ccert` \
+                     takes any trusted certificate.",
             reference: "mxwarden contract §3",
         },
     }

@@ -234,7 +234,7 @@ fn a_pasted_reply_is_explained() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(
         out.starts_with(
-            "no-starttls (reply): the receiver offers no STARTTLS, and the sender demands it\n"
+            "no-starttls (Exchange Online as sender): the receiver offers no STARTTLS, and the sender demands it\n"
         ),
         "{out}"
     );
