@@ -4,7 +4,8 @@ use super::{
     Failure,
     args::{ConfigArgs, ConfigCommand},
 };
-use crate::config::{Config, ConfigError, Mistake};
+use crate::config::{Config, ConfigError, Loaded, Mistake};
+use crate::model::claim::Unclaimed;
 use std::{
     io::{self, Write},
     path::Path,
@@ -27,6 +28,7 @@ pub(super) fn run(args: &ConfigArgs, out: &mut dyn Write) -> Result<u8, Failure>
         }
         ConfigCommand::Example => out.write_all(Config::example().as_bytes())?,
     }
+            write_unclaimed(&config, out)?;
     out.flush()?;
     Ok(0)
 }
@@ -62,3 +64,26 @@ fn warn(warnings: &[Mistake]) {
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
+/// What is claimed of nobody or not of all: who reads `compliant` later must know. Partners that are alike share a line.
+fn write_unclaimed(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+    for partner in &config.partners {
+        let words = Unclaimed::in_words(&config.unclaimed(partner));
+        match told.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, names)) => names.push(&partner.name),
+            None => told.push((words, vec![&partner.name])),
+        }
+    }
+    for (words, names) in told.iter().filter(|(words, _)| !words.is_empty()) {
+        let names = match names.as_slice() {
+            all if all.len() == config.partners.len() && all.len() > 1 => "all partners".to_owned(),
+            [one, two, three, _, more @ ..] => {
+                format!("{one}, {two}, {three} and {} more", more.len() + 1)
+            }
+            few => few.join(", "),
+        };
+        writeln!(out, "{names}: {words}")?;
+    }
+    Ok(())
+}
+

@@ -26,6 +26,7 @@ pub mod settings;
 mod span;
 mod submit;
 mod told;
+mod unclaimed;
 mod words;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod tests;
 pub use error::{ConfigError, ConfigErrors, Mistake};
 pub use files::{SecretError, secret};
 pub use span::duration;
+pub use unclaimed::needs;
 
 use crate::model::{
     alert::Alerting,

@@ -162,6 +162,8 @@ pub struct Snapshot {
     pub standings: Vec<Standing>,
     /// What `/probe` may look at, wherever it lies.
     pub targets: Vec<Configured>,
+    /// What is not claimed, in words, by partner.
+    pub unclaimed: BTreeMap<String, String>,
     /// Whether we do our work.
     pub readiness: Readiness,
 }

@@ -55,6 +55,12 @@ pub(in crate::tell::web) fn partner(
         let state = State::worst(claims.iter().map(|standing| standing.state));
         let _ = writeln!(page, "<p>This partner is {state}: the worst of its claims.</p>");
     }
+    if let Some(unclaimed) = snapshot.unclaimed.get(name).filter(|words| !words.is_empty()) {
+        let _ = writeln!(page, "<p>{}.</p>", escaped(unclaimed));
+    }
+    if let Some(muted) = muted {
+        let _ = writeln!(page, "<p>Nobody is told of this partner: {}</p>", silence(muted));
+    }
     for standing in claims {
         claim(&mut page, standing, past);
     }
