@@ -281,8 +281,11 @@ pub enum ConfigCommand {
     /// Tell every mistake in a configuration, or that there is none.
     Check {
         /// The configuration.
-        #[arg(value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+        #[arg(value_name = "FILE", default_value = crate::config::DEFAULT_PATH, conflicts_with = "config")]
         file: PathBuf,
+        /// The same, as every other command takes it.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Print a configuration with every key, its default and a sentence.
     Example,
@@ -499,9 +502,6 @@ fn wait(text: &str) -> Result<Duration, String> {
     Duration::try_from(time).map_err(|_| refused())
 }
 
-/// A time such as `24h`, `30d` or `1y`.
-fn since(text: &str) -> Result<Duration, String> {
-    crate::config::duration(text).ok_or_else(|| "no time; write 24h, 30d or 1y".to_owned())
 /// How long a mute may last: longer, and it is a change of the configuration.
 const LONGEST_MUTE: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -518,6 +518,9 @@ fn silence(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A time such as `24h`, `30d` or `1y`.
+fn since(text: &str) -> Result<Duration, String> {
+    crate::config::duration(text).ok_or_else(|| "no time; write 24h, 30d or 1y".to_owned())
 }
 
 /// `IP` or `IP:PORT`, IPv6 in brackets where a port follows.

@@ -14,8 +14,11 @@ use std::{
 /// Runs the command; the exit code.
 pub(super) fn run(args: &ConfigArgs, out: &mut dyn Write) -> Result<u8, Failure> {
     match &args.command {
-        ConfigCommand::Check { file } => {
-            let config = load(file)?;
+        ConfigCommand::Check { file, config } => {
+            let file = config.as_ref().unwrap_or(file);
+            let Loaded { config, unseen, .. } = loaded(file)?;
+            // They are looked at where they are used; here nothing else would say that they were not.
+            warn(&unseen);
             let connectors = config.outbound.len() + config.inbound.len();
             writeln!(
                 out,
@@ -25,10 +28,10 @@ pub(super) fn run(args: &ConfigArgs, out: &mut dyn Write) -> Result<u8, Failure>
                 counted(connectors, "connector", "connectors"),
                 counted(config.canaries.len(), "canary", "canaries"),
             )?;
+            write_unclaimed(&config, out)?;
         }
         ConfigCommand::Example => out.write_all(Config::example().as_bytes())?,
     }
-            write_unclaimed(&config, out)?;
     out.flush()?;
     Ok(0)
 }
@@ -39,10 +42,23 @@ pub(super) fn run(args: &ConfigArgs, out: &mut dyn Write) -> Result<u8, Failure>
 ///
 /// A file that cannot be read, or every mistake that is in it.
 pub(super) fn load(file: &Path) -> Result<Config, Failure> {
+    Ok(loaded(file)?.config)
+}
+
+/// The same with every secret that it names.
+///
+/// # Errors
+///
+/// Also a secret that cannot be looked at here.
+pub(super) fn load_whole(file: &Path) -> Result<Config, Failure> {
+    Ok(loaded(file)?.whole().map_err(ConfigError::from)?.config)
+}
+
+fn loaded(file: &Path) -> Result<Loaded, Failure> {
     match Config::read(file) {
         Ok(loaded) => {
             warn(&loaded.warnings);
-            Ok(loaded.config)
+            Ok(loaded)
         }
         Err(error) => {
             if let ConfigError::Mistakes(errors) = &error {
@@ -61,9 +77,6 @@ fn warn(warnings: &[Mistake]) {
     }
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
 /// What is claimed of nobody or not of all: who reads `compliant` later must know. Partners that are alike share a line.
 fn write_unclaimed(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     let mut told: Vec<(String, Vec<&str>)> = Vec::new();
@@ -87,3 +100,6 @@ fn write_unclaimed(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

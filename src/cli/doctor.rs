@@ -33,6 +33,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Failure>
     let plan = DoctorPlan {
         config: loaded.config,
         warnings: loaded.warnings.len(),
+        unseen: loaded.unseen.len(),
         own_name: own_name(),
         patience: Duration::from_secs(args.timeout),
     };
@@ -175,6 +176,9 @@ fn repair(symptom: Symptom) -> &'static str {
         Symptom::RootsOld => "Update mxwarden, or write roots = \"system\" into [tls].",
         Symptom::SourceNotOurs => {
             "Add that address to the records of the name, or let probes leave from one of them."
+        }
+        Symptom::SecretUnseen => {
+            "Credentials are shown to the service alone. Name their folder yourself, as root: CREDENTIALS_DIRECTORY=/run/credentials/mxwarden.service mxwarden doctor."
         }
         Symptom::StateDirMissing => {
             "systemd makes it (StateDirectory=mxwarden); by hand: install -d -m 700 -o mxwarden -g mxwarden DIRECTORY."

@@ -171,6 +171,8 @@ pub enum Symptom {
     RootsOld,
     /// Probes leave from an address that is none of our name's.
     SourceNotOurs,
+    /// A secret lies where only the service can read it.
+    SecretUnseen,
     /// The state directory is not there.
     StateDirMissing,
     /// The state directory cannot be written by this user.
@@ -250,6 +252,8 @@ pub struct DoctorPlan {
     pub warnings: usize,
     /// This host's name, where the configuration gives none.
     pub own_name: Option<Host>,
+    /// How many of its secrets cannot be looked at here.
+    pub unseen: usize,
     /// How long one check may take.
     pub patience: Duration,
 }
@@ -261,7 +265,15 @@ impl DoctorPlan {
             1 => "valid, with 1 warning".to_owned(),
             many => format!("valid, with {many} warnings"),
         };
-        Check::ok(Kind::Config, "", seen)
+        match self.unseen {
+            0 => Check::ok(Kind::Config, "", seen),
+            unseen => {
+                let seen = format!(
+                    "{seen}; $CREDENTIALS_DIRECTORY is not set, so {unseen} of its secrets cannot be looked at here"
+                );
+                Check::unclear(Kind::Config, "", Symptom::SecretUnseen, seen)
+            }
+        }
     }
 }
 

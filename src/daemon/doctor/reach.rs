@@ -1,7 +1,8 @@
 //! What gets through: port 25 to a host that is configured, the daemon's own port, the way into our mail system.
 
 use super::{Check, Kind, Means, Symptom, disk};
-use crate::config::Config;
+use crate::config::{Config, SecretError};
+use crate::daemon::means::MeansError;
 use crate::model::{
     connector::{MailTarget, OutboundConnector},
     session::{ConnectFailure, Ending, NotTried, Phase, Session},
@@ -183,6 +184,10 @@ mod tests {
         let late = || Ending::Connect(ConnectFailure::TimedOut("nobody".to_owned()));
         let refused = || Ending::Connect(ConnectFailure::Refused("refused".to_owned()));
         #[track_caller]
+            Err(error @ MeansError::Password { source: SecretError::Unseen { .. }, .. }) => {
+                let seen = format!("not tried: {}", crate::daemon::verify::chain(&error));
+                checks.push(Check::unclear(Kind::Submit, subject, Symptom::SecretUnseen, seen));
+            }
         fn check(sessions: &[Session], expect: Outcome) {
             assert_eq!(told(Kind::Port25, sessions).outcome, expect);
         }
