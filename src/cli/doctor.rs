@@ -153,6 +153,9 @@ fn repair(symptom: Symptom) -> &'static str {
         Symptom::ForeignFiles => {
             "Stop mxwarden, chown these files to the owner of the directory, and run commands as that user: sudo -u mxwarden mxwarden …"
         }
+        Symptom::HostUnfound => {
+            "Correct the name in beacons, or see why the resolver does not find it."
+        }
         Symptom::NameWithoutAddress => {
             "Publish an A or AAAA record for it, with the address probes leave from."
         }
@@ -174,11 +177,11 @@ fn repair(symptom: Symptom) -> &'static str {
             "Check that it is reached over UDP and TCP port 53, or name another in [dns] resolvers."
         }
         Symptom::RootsOld => "Update mxwarden, or write roots = \"system\" into [tls].",
-        Symptom::SourceNotOurs => {
-            "Add that address to the records of the name, or let probes leave from one of them."
-        }
         Symptom::SecretUnseen => {
             "Credentials are shown to the service alone. Name their folder yourself, as root: CREDENTIALS_DIRECTORY=/run/credentials/mxwarden.service mxwarden doctor."
+        }
+        Symptom::SourceNotOurs => {
+            "Add that address to the records of the name, or let probes leave from one of them."
         }
         Symptom::StateDirMissing => {
             "systemd makes it (StateDirectory=mxwarden); by hand: install -d -m 700 -o mxwarden -g mxwarden DIRECTORY."

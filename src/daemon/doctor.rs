@@ -147,6 +147,8 @@ pub enum Symptom {
     DnsWrong,
     /// Files in the state directory belong to another user than the directory.
     ForeignFiles,
+    /// A host that port 25 could be tried at cannot be found.
+    HostUnfound,
     /// Our name has no address.
     NameWithoutAddress,
     /// We have no name that others could look up.
@@ -169,10 +171,10 @@ pub enum Symptom {
     ResolverSilent,
     /// The built-in roots are old.
     RootsOld,
-    /// Probes leave from an address that is none of our name's.
-    SourceNotOurs,
     /// A secret lies where only the service can read it.
     SecretUnseen,
+    /// Probes leave from an address that is none of our name's.
+    SourceNotOurs,
     /// The state directory is not there.
     StateDirMissing,
     /// The state directory cannot be written by this user.
@@ -250,10 +252,10 @@ pub struct DoctorPlan {
     pub config: Config,
     /// How many warnings it has.
     pub warnings: usize,
-    /// This host's name, where the configuration gives none.
-    pub own_name: Option<Host>,
     /// How many of its secrets cannot be looked at here.
     pub unseen: usize,
+    /// This host's name, where the configuration gives none.
+    pub own_name: Option<Host>,
     /// How long one check may take.
     pub patience: Duration,
 }
