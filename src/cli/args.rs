@@ -125,18 +125,27 @@ pub struct AlertTestArgs {
 /// `mute`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
-    mxwarden mute Fabrikam --for 2h --why \"the partner moves its mail servers\"\n\n\
+    mxwarden mute Fabrikam --for 2h --why \"the partner moves its mail servers\"\n  \
+    mxwarden mute --list\n  \
+    mxwarden mute Fabrikam --end\n\n\
+    The last mute of a partner that was asked for replaces the one before.\n\
     What was told before is not told again when the silence ends.")]
 pub struct MuteArgs {
     /// The partner's name.
-    #[arg(value_name = "PARTNER")]
-    pub partner: String,
-    /// How long: 30m, 2h, 7d.
-    #[arg(long = "for", value_name = "TIME", value_parser = wait)]
-    pub lasts: Duration,
+    #[arg(value_name = "PARTNER", required_unless_present = "list")]
+    pub partner: Option<String>,
+    /// How long, from now on: 30m, 2h, 7d.
+    #[arg(long = "for", value_name = "TIME", value_parser = silence, required_unless_present_any = ["list", "end"])]
+    pub lasts: Option<Duration>,
     /// Why; whoever wonders about the silence reads it.
-    #[arg(long, value_name = "TEXT")]
-    pub why: String,
+    #[arg(long, value_name = "TEXT", required_unless_present_any = ["list", "end"])]
+    pub why: Option<String>,
+    /// End the silence about the partner that was asked for.
+    #[arg(long, conflicts_with_all = ["lasts", "why", "list"])]
+    pub end: bool,
+    /// Tell which partners are muted, until when and why.
+    #[arg(long, conflicts_with_all = ["lasts", "why", "partner"])]
+    pub list: bool,
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
@@ -272,8 +281,11 @@ pub enum ConfigCommand {
     /// Tell every mistake in a configuration, or that there is none.
     Check {
         /// The configuration.
-        #[arg(value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+        #[arg(value_name = "FILE", default_value = crate::config::DEFAULT_PATH, conflicts_with = "config")]
         file: PathBuf,
+        /// The same, as every other command takes it.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Print a configuration with every key, its default and a sentence.
     Example,
@@ -489,6 +501,22 @@ fn wait(text: &str) -> Result<Duration, String> {
     let refused = || "no time; write 30s, 20m or 2h".to_owned();
     let time: SignedDuration = text.parse().map_err(|_| refused())?;
     Duration::try_from(time).map_err(|_| refused())
+}
+
+/// How long a mute may last: longer, and it is a change of the configuration.
+const LONGEST_MUTE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How long a mute lasts, such as `30m`, `2h` or `7d`.
+fn silence(text: &str) -> Result<Duration, String> {
+    let within = crate::config::duration(text).map_or_else(|| wait(text).ok(), Some);
+    match within {
+        Some(within) if within > LONGEST_MUTE => {
+            Err("too long: a mute lasts 365d at most".to_owned())
+        }
+        Some(within) if within.is_zero() => Err("no time at all; write 30m, 2h or 7d".to_owned()),
+        Some(within) => Ok(within),
+        None => Err("no time; write 30m, 2h or 7d, 365d at most".to_owned()),
+    }
 }
 
 /// A time such as `24h`, `30d` or `1y`.

@@ -34,7 +34,7 @@ use crate::wire::name::Host;
 use anyhow::Context as _;
 use std::{
     collections::HashSet,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal, Read as _, Write},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -113,12 +113,21 @@ fn targets(args: &CheckArgs) -> Result<Vec<Target>, Failure> {
 /// The lines of a list with their places, comments and empty lines left out.
 fn listed(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let shown = path.display();
-    let text = if path == Path::new("-") {
-        io::read_to_string(io::stdin())
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        std::fs::read_to_string(path)
+        std::fs::read(path)
     }
     .with_context(|| format!("cannot read the list {shown}"))?;
+    let text = str::from_utf8(&bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Failure::usage(
+            format_args!("{shown}:{line}: the list is no UTF-8 text"),
+            "save it as UTF-8",
+        )
+    })?;
     let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     let entries = lines.map(|(at, line)| {
         let entry = line.split('#').next().unwrap_or_default().trim();
@@ -148,7 +157,12 @@ fn standard(args: &CheckArgs, targets: &[Target]) -> Result<Standard, Failure> {
         return Err(Failure::usage("--require pinned needs a pin", "give --pin SHA256"));
     }
     if level != Level::Pinned && !args.pins.is_empty() {
-        return Err(Failure::usage("--pin goes with --require pinned", "add --require pinned"));
+        let what = format!("level {level} does not look at pins");
+        return Err(Failure::usage(what, "write --require pinned, or leave --pin out"));
+    }
+    if !level.is_name_required() && !args.names.is_empty() {
+        let what = format!("level {level} does not look at names");
+        return Err(Failure::usage(what, "write --require name, or leave --name out"));
     }
     let nameless = targets.iter().find(|target| matches!(target, Target::Address { .. }));
     if let Some(target) = nameless.filter(|_| level == Level::Name && args.names.is_empty()) {

@@ -33,6 +33,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Failure>
     let plan = DoctorPlan {
         config: loaded.config,
         warnings: loaded.warnings.len(),
+        unseen: loaded.unseen.len(),
         own_name: own_name(),
         patience: Duration::from_secs(args.timeout),
     };
@@ -152,6 +153,9 @@ fn repair(symptom: Symptom) -> &'static str {
         Symptom::ForeignFiles => {
             "Stop mxwarden, chown these files to the owner of the directory, and run commands as that user: sudo -u mxwarden mxwarden …"
         }
+        Symptom::HostUnfound => {
+            "Correct the name in beacons, or see why the resolver does not find it."
+        }
         Symptom::NameWithoutAddress => {
             "Publish an A or AAAA record for it, with the address probes leave from."
         }
@@ -173,6 +177,9 @@ fn repair(symptom: Symptom) -> &'static str {
             "Check that it is reached over UDP and TCP port 53, or name another in [dns] resolvers."
         }
         Symptom::RootsOld => "Update mxwarden, or write roots = \"system\" into [tls].",
+        Symptom::SecretUnseen => {
+            "Credentials are shown to the service alone. Name their folder yourself, as root: CREDENTIALS_DIRECTORY=/run/credentials/mxwarden.service mxwarden doctor."
+        }
         Symptom::SourceNotOurs => {
             "Add that address to the records of the name, or let probes leave from one of them."
         }

@@ -8,7 +8,7 @@ use super::{
     Failure,
     args::RunArgs,
     check::own_name,
-    config::load,
+    config::load_whole,
     render::{self, Format, Style},
 };
 use crate::daemon::{
@@ -44,7 +44,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs the command; the exit code.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
-    let config = load(&args.config)?;
+    let config = load_whole(&args.config)?;
     begin_to_log();
     let canaries = inherited();
     let listen = config.http.listen;

@@ -12,7 +12,7 @@ use super::{
     config::load,
     render,
 };
-use crate::config::{Config, settings};
+use crate::config::{Config, needs, settings};
 use crate::daemon::{
     control::Request,
     matrix::{self, Agreements, Proof, Work},
@@ -145,10 +145,12 @@ fn works(args: &VerifyArgs, config: &Config) -> Result<Vec<Work>, Failure> {
     };
     let works = matrix::works(agreements, &args.claims);
     if works.is_empty() {
-        return Err(Failure::usage(
-            "nothing that was asked for is configured",
-            "a partner has claims through its outbound and inbound connector, and [partner.receiver_enforces]",
-        ));
+        let wanting = args.claims.iter().map(|claim| needs(*claim)).collect::<Vec<_>>();
+        let hint = match wanting.as_slice() {
+            [] => "a partner has claims through its outbound and inbound connector, and [partner.receiver_enforces]".to_owned(),
+            wanting => wanting.join("\nhint: "),
+        };
+        return Err(Failure::usage("nothing that was asked for is configured", hint));
     }
     Ok(works)
 }

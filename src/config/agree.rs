@@ -8,10 +8,13 @@ use super::{
     canary::ReadCanary,
     connector::{ReadConnector, Rule},
     partner::ReadPartner,
-    told::{Placed, Told},
+    told::{Place, Placed, Told},
 };
 use crate::model::{
-    canary::Personality, claim::Direction, connector::KeyedOn, partner::Organisation,
+    canary::{Need, Personality},
+    claim::Direction,
+    connector::KeyedOn,
+    partner::Organisation,
 };
 use crate::wire::name::Domain;
 use std::collections::BTreeMap;
@@ -38,6 +41,7 @@ impl Tables<'_> {
         }
         for connector in self.connectors {
             self.clone_of(connector);
+            self.canaries_enough(connector);
             self.probes_as_partner(connector);
             self.probes_us(connector);
             self.is_used(connector);
@@ -133,6 +137,27 @@ impl Tables<'_> {
         {
             let what = format!("`{original}` has no canaries, so it proves nothing");
             self.told.warn(place, what, "");
+        }
+    }
+
+    /// What the level needs besides, so that `sender-enforces` can be proved.
+    fn canaries_enough(&self, connector: &ReadConnector) {
+        let (Some(first), Some(Rule::Outbound(rule))) =
+            (connector.canaries.first(), &connector.rule)
+        else {
+            return;
+        };
+        let level = rule.requirement.level;
+        let there: Vec<Personality> =
+            connector.canaries.iter().map(|canary| canary.value.0).collect();
+        let needs = Need::at(level).into_iter().filter(|need| !need.is_met_by(&there));
+        let missing: Vec<String> = needs.map(|need| need.to_string()).collect();
+        if !missing.is_empty() {
+            let key = first.place.key.rsplit_once('.').map_or("", |(table, _)| table).to_owned();
+            let place = Place { at: first.place.at, key };
+            let what = format!("level {level} also needs {}", missing.join(", "));
+            let hint = "without them sender-enforces stays unknown";
+            self.told.warn(&place, what, hint);
         }
     }
 

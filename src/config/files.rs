@@ -2,6 +2,7 @@
 //!
 //! 1. While the text is read, every path is made absolute and remembered with its place.
 //! 2. When all is read, the files are opened, and what is wrong with them is told beside the other mistakes.
+//! 3. A secret below `$CREDENTIALS_DIRECTORY`, where that is not set, is not opened: it fails where it is used.
 //!
 //! Invariant: no content of a file is ever part of a message.
 
@@ -28,6 +29,8 @@ use std::{
 pub(super) enum FileKind {
     /// Certificates in PEM form.
     Certificates,
+    /// The chain that goes with a private key, in PEM form.
+    CertificatesOfKey,
     /// A private key in PEM form.
     Key,
     /// Imported connectors.
@@ -38,6 +41,26 @@ pub(super) enum FileKind {
     Template,
     /// A DNSSEC trust anchor.
     TrustAnchor,
+}
+
+impl FileKind {
+    fn is_secret(self) -> bool {
+        match self {
+            // The chain may well lie beside its key.
+            Self::CertificatesOfKey | Self::Key | Self::Secret => true,
+            Self::Certificates | Self::Records | Self::Template | Self::TrustAnchor => false,
+        }
+    }
+}
+
+/// Where secrets are that cannot be looked at: at the root, where nobody but root could put something else.
+const UNSEEN: &str = "/$CREDENTIALS_DIRECTORY";
+/// How to look at them all the same.
+const HINT: &str = "systemd sets it for the service alone; as root: CREDENTIALS_DIRECTORY=/run/credentials/mxwarden.service mxwarden …";
+
+/// Whether a path of a configuration leads below `$CREDENTIALS_DIRECTORY`, which was not set.
+pub fn is_unseen(path: &Path) -> bool {
+    path.starts_with(UNSEEN)
 }
 
 /// The files of one configuration.
@@ -89,7 +112,7 @@ impl Files {
         key: &'static str,
     ) -> Option<CertificateFiles> {
         let files = section.section(key);
-        let chain_file = self.file(&files, "chain_file", FileKind::Certificates);
+        let chain_file = self.file(&files, "chain_file", FileKind::CertificatesOfKey);
         let key_file = self.file(&files, "key_file", FileKind::Key);
         if files.is_there() {
             let hint = "a certificate is { chain_file = \"…\", key_file = \"…\" }";
@@ -112,8 +135,13 @@ impl Files {
         let below = prefixes.iter().find_map(|prefix| path.strip_prefix(prefix).ok());
         let path = match (below, &self.credentials) {
             (Some(below), Some(credentials)) => credentials.join(below),
+            (Some(below), None) if kind.is_secret() => {
+                let what = "$CREDENTIALS_DIRECTORY is not set: it cannot be looked at here";
+                told.unseen(place, what, HINT);
+                return Some(Path::new(UNSEEN).join(below));
+            }
             (Some(_), None) => {
-                let hint = "systemd sets it for a service with LoadCredential=";
+                let hint = "systemd sets it for a service with LoadCredential=; this file holds no secret, so it may lie elsewhere";
                 told.mistake(place, "$CREDENTIALS_DIRECTORY is not set", hint);
                 return None;
             }
@@ -164,7 +192,7 @@ fn is_open_to_others(path: &Path) -> bool {
 /// What is wrong with a file's content, and a hint.
 fn fits(bytes: &[u8], kind: FileKind) -> Result<(), (&'static str, &'static str)> {
     match kind {
-        FileKind::Certificates => {
+        FileKind::Certificates | FileKind::CertificatesOfKey => {
             let mut any = false;
             for certificate in CertificateDer::pem_slice_iter(bytes) {
                 let certificate = certificate.map_err(|_| ("holds damaged PEM", ""))?;
@@ -235,6 +263,17 @@ pub enum SecretError {
         /// Why not.
         source: io::Error,
     },
+    /// It lies below a folder that nobody named.
+    #[error("$CREDENTIALS_DIRECTORY is not set, so {} cannot be read", shown(path))]
+    Unseen {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+/// As it stands in the configuration.
+fn shown(path: &Path) -> String {
+    path.strip_prefix("/").unwrap_or(path).display().to_string()
 }
 
 /// Reads a password or token from its file, without the line end.
@@ -243,6 +282,9 @@ pub enum SecretError {
 ///
 /// A file that cannot be read, is empty or holds more than one line.
 pub fn secret(path: &Path) -> Result<SecretString, SecretError> {
+    if is_unseen(path) {
+        return Err(SecretError::Unseen { path: path.to_owned() });
+    }
     let bytes =
         fs::read(path).map_err(|source| SecretError::Read { path: path.to_owned(), source })?;
     secret_in(&bytes).map_err(|what| SecretError::Content { path: path.to_owned(), what })

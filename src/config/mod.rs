@@ -26,14 +26,16 @@ pub mod settings;
 mod span;
 mod submit;
 mod told;
+mod unclaimed;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Mistake};
-pub use files::{SecretError, secret};
+pub use files::{SecretError, is_unseen, secret};
 pub use span::duration;
+pub use unclaimed::needs;
 
 use crate::model::{
     alert::Alerting,
@@ -54,7 +56,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use told::Told;
+use told::{Remarks, Told};
 use toml::de::DeTable;
 
 /// Where a configuration is looked for when nobody says.
@@ -109,6 +111,21 @@ pub struct Loaded {
     pub config: Config,
     /// What the operator should think about.
     pub warnings: Vec<Mistake>,
+    /// Secrets below `$CREDENTIALS_DIRECTORY` where it is not set: whatever needs none of them can be done all the same.
+    pub unseen: Vec<Mistake>,
+}
+
+impl Loaded {
+    /// The same for who needs every secret.
+    ///
+    /// # Errors
+    ///
+    /// Secrets that cannot be looked at here.
+    pub fn whole(self) -> Result<Self, ConfigErrors> {
+        let Some(first) = self.unseen.first() else { return Ok(self) };
+        let file = first.file.clone();
+        Err(ConfigErrors { file, mistakes: self.unseen, warnings: self.warnings })
+    }
 }
 
 impl Config {
@@ -211,9 +228,9 @@ fn credentials() -> Option<PathBuf> {
 
 fn loaded(file: &Path, told: Told<'_>, config: Option<Config>) -> Result<Loaded, ConfigErrors> {
     let is_wrong = told.is_wrong();
-    let (mistakes, warnings) = told.into_both();
+    let Remarks { mistakes, warnings, unseen } = told.into_remarks();
     match config {
-        Some(config) if !is_wrong => Ok(Loaded { config, warnings }),
+        Some(config) if !is_wrong => Ok(Loaded { config, warnings, unseen }),
         _ => Err(ConfigErrors { file: file.to_owned(), mistakes, warnings }),
     }
 }

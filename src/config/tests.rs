@@ -287,7 +287,34 @@ fn credentials_come_from_where_systemd_puts_them() {
     assert_eq!((&http.read_token_file, &http.write_token_file), (&expect, &expect));
     let told = Told::new(file, text);
     super::parse(&told, text, &Files::of(file, None));
-    assert_eq!(told.into_both().0.len(), 2);
+    let told = told.into_remarks();
+    assert_eq!((told.mistakes.len(), told.unseen.len()), (0, 2));
+}
+
+#[test]
+fn a_secret_that_cannot_be_looked_at_here_fails_where_it_is_used() {
+    let text = "[organisation]\nname = \"C\"\ndomains = [\"c.test\"]\n\
+                [http]\nread_token_file = \"$CREDENTIALS_DIRECTORY/token\"\n\
+                certificate = { chain_file = \"$CREDENTIALS_DIRECTORY/chain\", \
+                key_file = \"$CREDENTIALS_DIRECTORY/key\" }\n";
+    let file = Path::new("/etc/mxwarden.toml");
+    let told = Told::new(file, text);
+    let files = Files::of(file, None);
+    let config = super::parse(&told, text, &files);
+    files.check(&told);
+    let loaded = loaded(file, told, config).unwrap();
+    assert_eq!((loaded.warnings.len(), loaded.unseen.len()), (0, 3));
+    assert!(loaded.unseen[0].to_string().starts_with(
+        "/etc/mxwarden.toml:5: http.read_token_file: $CREDENTIALS_DIRECTORY is not set"
+    ));
+    let path = loaded.config.http.read_token_file.clone().unwrap();
+    assert!(is_unseen(&path) && !is_unseen(Path::new("/etc/token")));
+    let error = secret(&path).unwrap_err().to_string();
+    let expect =
+        "$CREDENTIALS_DIRECTORY is not set, so $CREDENTIALS_DIRECTORY/token cannot be read";
+    assert_eq!(error, expect);
+    let whole = loaded.whole().unwrap_err();
+    assert_eq!(whole.mistakes.len(), 3);
 }
 
 #[test]

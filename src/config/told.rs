@@ -29,7 +29,19 @@ impl<T> Placed<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
     Mistake,
+    Unseen,
     Warning,
+}
+
+/// Everything that was told, each in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    /// What keeps the configuration from being used.
+    pub(super) mistakes: Vec<Mistake>,
+    /// What does not.
+    pub(super) warnings: Vec<Mistake>,
+    /// Secrets that cannot be looked at here.
+    pub(super) unseen: Vec<Mistake>,
 }
 
 /// Everything told about one text so far.
@@ -57,6 +69,11 @@ impl<'a> Told<'a> {
         self.tell(place, Weight::Warning, what.into(), hint);
     }
 
+    /// A secret that cannot be looked at here, and may be elsewhere.
+    pub(super) fn unseen(&self, place: &Place, what: impl Into<String>, hint: &str) {
+        self.tell(place, Weight::Unseen, what.into(), hint);
+    }
+
     /// What the TOML parser refuses.
     pub(super) fn syntax(&self, span: Option<Range<usize>>, message: &str) {
         let at = span.map_or(0, |span| span.start);
@@ -81,22 +98,23 @@ impl<'a> Told<'a> {
         self.told.borrow().iter().any(|(_, weight, _)| *weight == Weight::Mistake)
     }
 
-    /// Mistakes and warnings, each in the order of the file.
-    pub(super) fn into_both(self) -> (Vec<Mistake>, Vec<Mistake>) {
+    /// All of it.
+    pub(super) fn into_remarks(self) -> Remarks {
         let mut told = self.told.into_inner();
         told.sort_by_key(|(at, ..)| *at);
-        let (mut mistakes, mut warnings) = (Vec::new(), Vec::new());
+        let mut remarks = Remarks::default();
         for (_, weight, one) in told {
             let list = match weight {
-                Weight::Mistake => &mut mistakes,
-                Weight::Warning => &mut warnings,
+                Weight::Mistake => &mut remarks.mistakes,
+                Weight::Unseen => &mut remarks.unseen,
+                Weight::Warning => &mut remarks.warnings,
             };
             // Two ways to the same remark are one remark.
             if !list.contains(&one) {
                 list.push(one);
             }
         }
-        (mistakes, warnings)
+        remarks
     }
 
     fn tell(&self, place: &Place, weight: Weight, what: String, hint: &str) {

@@ -37,7 +37,7 @@ pub(super) fn requirement(section: &Section<'_>, otherwise: Option<Level>) -> Re
     let pins = section.list::<Pin>("pins", "");
     let min_version = section.word("min_version", &VERSIONS).map(|word| word.value);
     if !section.has("level") && otherwise.is_none() {
-        section.missing("level", "write level = \"name\", or encrypt, ca, pinned, dane, mta-sts");
+        section.missing("level", "write level = \"name\", or encrypt, ca, pinned");
     }
     let known = level.as_ref().map(|level| level.value).or(otherwise);
     if let Some(level) = known {

@@ -16,31 +16,37 @@ mod tests;
 
 use crate::config::Config;
 use crate::model::{
-    alert::Alerting,
+    alert::{Alerting, Mute},
     event::Event,
     roots::Roots,
     signal::Signal,
     standing::Standing,
-    told::{AskedMute, Change, Memory},
+    told::{AskedMute, Change, Memory, Muted},
 };
 use crate::observe::{clock::Clock, vigil::Vigil};
 use crate::tell::{
-    decide::Labels,
-    message::sample,
+    decide::{Labels, muted},
+    message::{sample, time},
     send::{self, Tools},
 };
+use crate::wire::text::printable_within;
 use desk::Desk;
 use jiff::Timestamp;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::{sync::Notify, task::spawn_blocking};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    task::spawn_blocking,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Events that wait; more are dropped, oldest first, and counted.
 const EVENTS: usize = 10_000;
+/// The longest reason for a mute that is kept, in characters.
+const WHY: usize = 500;
 
 /// What the dispatcher is made of.
 #[derive(Debug, Clone)]
@@ -77,6 +83,9 @@ pub enum MuteError {
     /// It cannot be written down, in words.
     #[error("the mute cannot be written down: {0}")]
     Keep(String),
+    /// Nobody asked for silence about this partner.
+    #[error("nobody has muted `{0}`")]
+    NotMuted(String),
     /// It would have ended before it began.
     #[error("the mute would be over before it begins")]
     Over,
@@ -92,7 +101,6 @@ struct Inbox {
     events: VecDeque<Event>,
     /// Events that were dropped: they count as heard, as many as these at least.
     dropped: Vec<Change>,
-    mutes: Vec<AskedMute>,
     /// Nobody looks at it any more.
     is_closed: bool,
 }
@@ -118,6 +126,10 @@ struct Shared {
     keep: Keep,
     clock: Clock,
     inbox: Mutex<Inbox>,
+    /// Silences that were asked for; all of them are on disk.
+    mutes: Mutex<Vec<AskedMute>>,
+    /// Whoever mutes has it: they are written in the order in which they count.
+    muting: AsyncMutex<()>,
     wake: Notify,
     signals: Box<dyn Fn(Signal) + Send + Sync>,
 }
@@ -125,6 +137,16 @@ struct Shared {
 impl Shared {
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asked_mutes(&self) -> MutexGuard<'_, Vec<AskedMute>> {
+        self.mutes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every silence: those of the configuration, and those that were asked for.
+    fn silences(&self) -> Vec<Mute> {
+        let asked: Vec<Mute> = self.asked_mutes().iter().map(AskedMute::as_mute).collect();
+        self.plan.alerting.mutes.iter().cloned().chain(asked).collect()
     }
 
     fn signal(&self, channel: &str, outcome: &'static str) {
@@ -156,7 +178,7 @@ impl Alerts {
     /// Starts it; it ends with `shutdown`, after messages that are under way.
     pub fn start(
         plan: AlertPlan,
-        memory: Memory,
+        mut memory: Memory,
         keep: Keep,
         clock: Clock,
         signals: impl Fn(Signal) + Send + Sync + 'static,
@@ -168,6 +190,8 @@ impl Alerts {
             keep,
             clock,
             inbox: Mutex::default(),
+            mutes: Mutex::new(std::mem::take(&mut memory.mutes)),
+            muting: AsyncMutex::default(),
             wake: Notify::new(),
             signals: Box::new(signals),
         });
@@ -213,26 +237,78 @@ impl Alerts {
         test(&self.shared.plan, channel, self.shared.clock.now()).await
     }
 
-    /// Is silent about a partner until then; written down when this returns.
+    /// Is silent about a partner until then, in place of whatever was asked for before; written down when this returns.
+    /// The silence that held until now, where one was asked for.
     ///
     /// # Errors
     ///
     /// No such partner; a time that has passed; the record.
-    pub async fn mute(&self, partner: &str, until: Timestamp, why: &str) -> Result<(), MuteError> {
+    pub async fn mute(
+        &self,
+        partner: &str,
+        until: Timestamp,
+        why: &str,
+    ) -> Result<Option<AskedMute>, MuteError> {
+        let _turn = self.shared.muting.lock().await;
         let from = self.shared.clock.now();
-        if !self.shared.plan.labels.contains_key(partner) {
-            return Err(MuteError::Partner(partner.chars().take(80).collect()));
-        }
+        self.known(partner)?;
         if until <= from {
             return Err(MuteError::Over);
         }
-        let mute = AskedMute { partner: partner.to_owned(), from, until, why: why.to_owned() };
+        let why = printable_within(why.as_bytes(), WHY);
+        self.put(AskedMute { partner: partner.to_owned(), from, until, why }).await
+    }
+
+    /// Ends the silence that was asked for about a partner; written down when this returns.
+    ///
+    /// # Errors
+    ///
+    /// No such partner; nobody asked for silence; the record.
+    pub async fn unmute(&self, partner: &str) -> Result<AskedMute, MuteError> {
+        let _turn = self.shared.muting.lock().await;
+        let now = self.shared.clock.now();
+        self.known(partner)?;
+        let is_held = |one: &AskedMute| one.partner == partner && one.until > now;
+        if !self.shared.asked_mutes().iter().any(is_held) {
+            return Err(MuteError::NotMuted(partner.to_owned()));
+        }
+        let partner = partner.to_owned();
+        let ends =
+            AskedMute { partner: partner.clone(), from: now, until: now, why: String::new() };
+        self.put(ends).await?.ok_or(MuteError::NotMuted(partner))
+    }
+
+    /// The partners that are muted now.
+    pub fn muted(&self) -> BTreeMap<String, Muted> {
+        muted(&self.shared.silences(), &self.shared.plan.labels, self.shared.clock.now())
+    }
+
+    fn known(&self, partner: &str) -> Result<(), MuteError> {
+        match self.shared.plan.labels.contains_key(partner) {
+            true => Ok(()),
+            false => Err(MuteError::Partner(printable_within(partner.as_bytes(), 80))),
+        }
+    }
+
+    async fn put(&self, mute: AskedMute) -> Result<Option<AskedMute>, MuteError> {
         let change = Change::Muted(mute.clone());
         self.shared.write(vec![change]).await.map_err(MuteError::Keep)?;
-        self.shared.inbox().mutes.push(mute);
+        let held = mute.put_into(&mut self.shared.asked_mutes());
         self.shared.wake.notify_one();
-        Ok(())
+        Ok(held)
     }
+}
+
+/// Who is muted, a line a partner.
+pub fn mutes_in_words(mutes: &BTreeMap<String, Muted>) -> String {
+    if mutes.is_empty() {
+        return "no partner is muted\n".to_owned();
+    }
+    let line = |(partner, Muted { until, why }): (&String, &Muted)| {
+        let why = printable_within(why.as_bytes(), WHY);
+        format!("{partner}: muted until {}: {why}\n", time(*until))
+    };
+    mutes.iter().map(line).collect()
 }
 
 /// What came of a sample, by channel.

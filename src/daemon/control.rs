@@ -6,7 +6,7 @@
 //! Invariant: a request is bounded in octets and time, and whoever asks many at once waits.
 
 use super::{
-    alerts,
+    alerts::{self, Alerts, MuteError},
     rota::{self, Ask},
     run::Speaker,
 };
@@ -16,6 +16,7 @@ use crate::model::{
     state::State,
 };
 use crate::observe::clock::Clock;
+use crate::tell::message::time;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -175,6 +176,19 @@ async fn one(stream: UnixStream, desk: &Desk) -> io::Result<()> {
     writing.shutdown().await
 }
 
+fn done(out: String) -> Reply {
+    Reply { out, refused: None, code: 0 }
+}
+
+/// What the configuration says beside what was asked for.
+fn still_muted(alerts: &Alerts, partner: &str) -> String {
+    let muted = alerts.muted();
+    muted.get(partner).map_or_else(String::new, |muted| {
+        let until = time(muted.until);
+        format!("a [[mute]] of the configuration keeps it silent until {until}: {}\n", muted.why)
+    })
+}
+
 fn refused(why: impl Into<String>) -> Reply {
     Reply { out: String::new(), refused: Some(why.into()), code: 2 }
 }
@@ -184,6 +198,8 @@ impl Desk {
         match request.order.clone() {
             Order::AlertTest { channel } => self.test(channel.as_deref()).await,
             Order::Mute { partner, within, why } => self.mute(&partner, within, &why).await,
+            Order::MuteEnd { partner } => self.unmute(&partner).await,
+            Order::MuteList => self.muted(),
             Order::Probe { .. } => refused("a probe is asked for over HTTP: /probe"),
             Order::Verify { partners, claims, within } => {
                 let order = rota::Order { partners, claims, within };
@@ -238,11 +254,42 @@ impl Desk {
         let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
         let until = now.saturating_add(within).unwrap_or(Timestamp::MAX);
         match alerts.mute(partner, until, why).await {
-            Ok(()) => {
-                let out = format!("{partner} is muted until {until}\n");
-                Reply { out, refused: None, code: 0 }
+            Ok(held) => {
+                let instead = held.map(|held| format!(", in place of until {}", time(held.until)));
+                let instead = instead.unwrap_or_default();
+                let mut out = format!("{partner} is muted until {}{instead}\n", time(until));
+                // The end that was asked for is not the end.
+                if alerts.muted().get(partner).is_some_and(|muted| muted.until > until) {
+                    out.push_str(&still_muted(&alerts, partner));
+                }
+                done(out)
             }
             Err(error) => refused(error.to_string()),
+        }
+    }
+
+    async fn unmute(&self, partner: &str) -> Reply {
+        let Some(alerts) = self.speaker.alerts() else {
+            return refused("no channel is configured; nobody is muted");
+        };
+        match alerts.unmute(partner).await {
+            Ok(held) => {
+                let until = time(held.until);
+                let out = format!("{partner} is not muted any more; it was until {until}\n");
+                done(out + &still_muted(&alerts, partner))
+            }
+            Err(error @ MuteError::NotMuted(_)) => {
+                let more = still_muted(&alerts, partner);
+                refused(format!("{error}\n{more}").trim_end())
+            }
+            Err(error) => refused(error.to_string()),
+        }
+    }
+
+    fn muted(&self) -> Reply {
+        match self.speaker.alerts() {
+            Some(alerts) => done(alerts::mutes_in_words(&alerts.muted())),
+            None => refused("no channel is configured; nobody is muted"),
         }
     }
 }
@@ -268,7 +315,11 @@ pub async fn ask(state_dir: &Path, request: &Request) -> Result<Option<Reply>, C
     let mut reading = BufReader::new(reading).take(REPLY);
     let within = match &request.order {
         Order::Verify { within, .. } => within.saturating_add(A_LITTLE_MORE),
-        Order::AlertTest { .. } | Order::Mute { .. } | Order::Probe { .. } => A_LITTLE_MORE * 4,
+        Order::AlertTest { .. }
+        | Order::Mute { .. }
+        | Order::MuteEnd { .. }
+        | Order::MuteList
+        | Order::Probe { .. } => A_LITTLE_MORE * 4,
     };
     match timeout(within, reading.read_line(&mut line)).await {
         Err(_) => Err(ControlError::TimedOut),

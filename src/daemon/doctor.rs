@@ -147,6 +147,8 @@ pub enum Symptom {
     DnsWrong,
     /// Files in the state directory belong to another user than the directory.
     ForeignFiles,
+    /// A host that port 25 could be tried at cannot be found.
+    HostUnfound,
     /// Our name has no address.
     NameWithoutAddress,
     /// We have no name that others could look up.
@@ -169,6 +171,8 @@ pub enum Symptom {
     ResolverSilent,
     /// The built-in roots are old.
     RootsOld,
+    /// A secret lies where only the service can read it.
+    SecretUnseen,
     /// Probes leave from an address that is none of our name's.
     SourceNotOurs,
     /// The state directory is not there.
@@ -248,6 +252,8 @@ pub struct DoctorPlan {
     pub config: Config,
     /// How many warnings it has.
     pub warnings: usize,
+    /// How many of its secrets cannot be looked at here.
+    pub unseen: usize,
     /// This host's name, where the configuration gives none.
     pub own_name: Option<Host>,
     /// How long one check may take.
@@ -261,7 +267,15 @@ impl DoctorPlan {
             1 => "valid, with 1 warning".to_owned(),
             many => format!("valid, with {many} warnings"),
         };
-        Check::ok(Kind::Config, "", seen)
+        match self.unseen {
+            0 => Check::ok(Kind::Config, "", seen),
+            unseen => {
+                let seen = format!(
+                    "{seen}; $CREDENTIALS_DIRECTORY is not set, so {unseen} of its secrets cannot be looked at here"
+                );
+                Check::unclear(Kind::Config, "", Symptom::SecretUnseen, seen)
+            }
+        }
     }
 }
 

@@ -132,5 +132,7 @@ fn told(
 ) -> PartnerReport {
     let requirement = standard.requirement.clone();
     let claim = ClaimReport::new(claim, requirement, judgement, digest(evidence));
-    PartnerReport { partner, state: judgement.state(), claims: vec![claim] }
+    let state = judgement.state();
+    // One claim was asked for, and no other could be made.
+    PartnerReport { partner, state, claims: vec![claim], unclaimed: Vec::new() }
 }

@@ -8,13 +8,22 @@
 
 use super::{books::Outbox, meter::Meter, run::Speaker, store::Store};
 use crate::config::Config;
-use crate::model::{claim::Claim, event::Event, signal::Signal, standing::Standing};
+use crate::model::{
+    claim::{Claim, Unclaimed},
+    event::Event,
+    signal::Signal,
+    standing::Standing,
+};
 use crate::record::Commit;
 use crate::tell::{
     metrics::{Metrics, Pace, Shown},
     web::{Configured, Readiness, Snapshot},
 };
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::{
         mpsc::{self, error::TrySendError},
@@ -59,6 +68,7 @@ pub struct Outlets {
 #[derive(Debug, Default)]
 struct Scenery {
     targets: Vec<Configured>,
+    unclaimed: BTreeMap<String, String>,
     paces: Vec<Pace>,
     canaries: Vec<crate::model::canary::Personality>,
     channels: Vec<String>,
@@ -130,6 +140,7 @@ impl Outlets {
         };
         self.shown = Scenery {
             targets: targets_of(config),
+            unclaimed: unclaimed_of(config),
             paces: Claim::all().filter(|claim| claims.contains(claim)).map(pace).collect(),
             canaries: config.canaries.iter().map(|canary| canary.personality).collect(),
             channels: config.alerting.channels.iter().map(|channel| channel.name.clone()).collect(),
@@ -231,13 +242,14 @@ impl Outlets {
     pub fn show(&mut self, standings: &[Standing]) {
         self.is_stale = false;
         self.shown_at = Some(Instant::now());
-        let Scenery { targets, paces, canaries, channels } = &self.shown;
+        let Scenery { targets, unclaimed, paces, canaries, channels } = &self.shown;
         if let Err(error) = self.metrics.show(Shown { standings, paces, canaries, channels }) {
             tracing::error!(%error, "the metrics do not show how the claims stand");
         }
         self.snapshot.send_replace(Arc::new(Snapshot {
             standings: standings.to_vec(),
             targets: targets.clone(),
+            unclaimed: unclaimed.clone(),
             readiness: Readiness {
                 config_loaded: true,
                 store: self.health(),
@@ -245,6 +257,12 @@ impl Outlets {
             },
         }));
     }
+}
+
+/// What is not claimed of each partner, in words.
+fn unclaimed_of(config: &Config) -> BTreeMap<String, String> {
+    let words = |partner| Unclaimed::in_words(&config.unclaimed(partner));
+    config.partners.iter().map(|partner| (partner.name.clone(), words(partner))).collect()
 }
 
 /// What `/probe` may look at, whatever lies behind it: the targets of partners, and our own.

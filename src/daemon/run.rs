@@ -211,6 +211,7 @@ impl Daemon {
             snapshot: snapshots,
             orders: web,
             state_dir: config.state_dir.clone(),
+            silences: Arc::new(speaker.clone()),
         });
         let pages = Pages::open(http, shared, &config, &stop_serving)?;
         let socket = control::listen(&config.state_dir)?;

@@ -90,7 +90,8 @@ pub fn by_partner(means: &Means, told: &[(&Work, ClaimReport)]) -> Vec<PartnerRe
         let order: Vec<Claim> = Claim::all().collect();
         claims.sort_by_key(|report| order.iter().position(|claim| *claim == report.claim));
         let state = State::worst(claims.iter().map(|claim| claim.state));
-        partners.push(PartnerReport { partner: partner.name.clone(), state, claims });
+        let unclaimed = means.config.unclaimed(partner);
+        partners.push(PartnerReport { partner: partner.name.clone(), state, claims, unclaimed });
     }
     partners
 }

@@ -24,12 +24,11 @@ mod words;
 
 use self::{
     ladder::{Case, Standing},
-    needs::Need,
     proof::{ControlArrived, Enforced, Refused},
     shown::Shown,
 };
 use crate::model::{
-    canary::Personality,
+    canary::{Need, Personality},
     delivery::{DeliveryEvidence, Scope},
     finding::{Finding, FindingId, Severity},
     judgement::{Judgement, Remarks, Violation},

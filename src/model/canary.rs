@@ -114,6 +114,60 @@ impl fmt::Display for Personality {
     }
 }
 
+/// One thing that must be proved at a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// One of the two.
+    Either([Personality; 2]),
+    /// This one.
+    One([Personality; 1]),
+}
+
+impl Need {
+    /// What a level needs of every set of canaries (contract §4).
+    pub fn at(level: Level) -> Vec<Self> {
+        let mut needs = vec![
+            Self::One([Personality::NoStarttls]),
+            Self::One([Personality::StarttlsRefused]),
+            Self::One([Personality::StarttlsBroken]),
+            Self::One([Personality::LegacyTls]),
+        ];
+        let untrusted = Self::Either([Personality::SelfSigned, Personality::UnknownCa]);
+        match level {
+            Level::Encrypt => {}
+            Level::Ca => needs.push(untrusted),
+            Level::MtaSts | Level::Name => {
+                needs.extend([untrusted, Self::One([Personality::WrongName])]);
+            }
+            Level::Pinned => needs.push(Self::One([Personality::SelfSigned])),
+            Level::Dane => needs.push(Self::One([Personality::DaneMismatch])),
+        }
+        needs
+    }
+
+    /// What it can be met by.
+    pub fn personalities(&self) -> &[Personality] {
+        match self {
+            Self::Either(two) => two,
+            Self::One(one) => one,
+        }
+    }
+
+    /// Whether these are enough.
+    pub fn is_met_by(&self, these: &[Personality]) -> bool {
+        self.personalities().iter().any(|personality| these.contains(personality))
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Either([one, other]) => write!(f, "{one} or {other}"),
+            Self::One([one]) => write!(f, "{one}"),
+        }
+    }
+}
+
 /// No such personality.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no canary personality is called `{0}`")]

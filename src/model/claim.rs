@@ -73,6 +73,45 @@ impl Claim {
     }
 }
 
+/// A claim that is not made of a partner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// Which.
+    pub claim: Claim,
+    /// Why not, in words.
+    pub why: &'static str,
+}
+
+impl Unclaimed {
+    /// All of them in one line; empty where every claim is made. What is so for one reason is said once.
+    pub fn in_words(all: &[Self]) -> String {
+        let mut told: Vec<(String, &'static str)> = Vec::new();
+        for one in all {
+            let claim = one.claim.to_string();
+            let (direction, statement) = claim.split_once('/').unwrap_or((&claim, ""));
+            let alike: Vec<&Self> = all.iter().filter(|other| other.why == one.why).collect();
+            let words = match alike.as_slice() {
+                [_] => claim,
+                [first, rest @ ..]
+                    if rest.iter().all(|other| other.claim.statement == first.claim.statement) =>
+                {
+                    statement.to_owned()
+                }
+                _ => direction.to_owned(),
+            };
+            if !told.contains(&(words.clone(), one.why)) {
+                told.push((words, one.why));
+            }
+        }
+        if told.is_empty() {
+            return String::new();
+        }
+        let told: Vec<String> =
+            told.into_iter().map(|(words, why)| format!("{words} ({why})")).collect();
+        format!("not claimed: {}", told.join(", "))
+    }
+}
+
 /// No such claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no claim is called `{name}`; there are {}", named())]
@@ -109,5 +148,41 @@ impl Serialize for Claim {
 impl<'de> Deserialize<'de> for Claim {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_claimed_is_told_in_a_line() {
+        #[track_caller]
+        fn check(absent: &[(&str, &'static str)], expect: &str) {
+            let unclaimed = |(claim, why): &(&str, &'static str)| Unclaimed {
+                claim: claim.parse().unwrap(),
+                why,
+            };
+            let all: Vec<Unclaimed> = absent.iter().map(unclaimed).collect();
+            assert_eq!(Unclaimed::in_words(&all), expect);
+        }
+        check(&[], "");
+        check(
+            &[
+                ("outbound/configured", "nothing imported"),
+                ("outbound/sender-enforces", "no canaries"),
+                ("inbound/configured", "nothing imported"),
+            ],
+            "not claimed: configured (nothing imported), outbound/sender-enforces (no canaries)",
+        );
+        let none = "no inbound connector";
+        check(
+            &[
+                ("outbound/configured", "nothing imported"),
+                ("inbound/configured", none),
+                ("inbound/receiver-offers", none),
+            ],
+            "not claimed: outbound/configured (nothing imported), inbound (no inbound connector)",
+        );
     }
 }

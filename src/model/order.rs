@@ -22,6 +22,13 @@ pub enum Order {
         /// Why.
         why: String,
     },
+    /// End the silence about a partner.
+    MuteEnd {
+        /// The partner.
+        partner: String,
+    },
+    /// Tell which partners are muted.
+    MuteList,
     /// Look at a target once, and tell.
     Probe {
         /// Where.

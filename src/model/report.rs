@@ -2,7 +2,7 @@
 
 use super::{
     canary::Personality,
-    claim::Claim,
+    claim::{Claim, Unclaimed},
     enforcement::{AttemptKind, ReplyClass},
     finding::{Finding, FindingId},
     judgement::Judgement,
@@ -72,6 +72,9 @@ pub struct PartnerReport {
     pub state: State,
     /// Its claims.
     pub claims: Vec<ClaimReport>,
+    /// What is not claimed of it, for people: contract §6 knows no such key.
+    #[serde(skip)]
+    pub unclaimed: Vec<Unclaimed>,
 }
 
 /// One claim.

@@ -207,7 +207,30 @@ pub struct AskedMute {
     pub why: String,
 }
 
+/// How a silence stands that holds now, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Muted {
+    /// Until then.
+    pub until: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
 impl AskedMute {
+    /// Puts it in the place of every earlier one about the partner: the last one asked for holds. Those end where it
+    /// begins, and still shift reminders; one that ends where it begins only ends them. The one that held, if one did.
+    pub fn put_into(self, mutes: &mut Vec<Self>) -> Option<Self> {
+        let is_earlier = |one: &Self| one.partner == self.partner && self.from < one.until;
+        let held = mutes.iter().filter(|one| is_earlier(one) && one.from <= self.from);
+        let held = held.max_by_key(|one| one.until).cloned();
+        for one in mutes.iter_mut().filter(|one| is_earlier(one)) {
+            one.until = self.from;
+        }
+        mutes.push(self);
+        mutes.retain(|one| one.from < one.until);
+        held
+    }
+
     /// The same as the configuration would say it.
     pub fn as_mute(&self) -> Mute {
         Mute {
@@ -243,7 +266,7 @@ pub enum Change {
         /// When it happened.
         at: Timestamp,
     },
-    /// A silence was asked for.
+    /// A silence was asked for, in place of an earlier one; one without any length ends that alone.
     Muted(AskedMute),
     /// Something happened, or a channel took it; gone where nobody waits any more.
     Noticed(Notice),
@@ -293,7 +316,9 @@ impl Memory {
     /// The memory with a change.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::Muted(mute) => self.mutes.push(mute),
+            Change::Muted(mute) => {
+                mute.put_into(&mut self.mutes);
+            }
             Change::Noticed(notice) if notice.waiting.is_empty() => {
                 self.notices.remove(&notice.event.id);
             }
@@ -308,5 +333,44 @@ impl Memory {
                 self.watched.insert((partner, claim), watched);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_mute_asked_for_holds_and_an_empty_one_ends_it() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mute = |partner: &str, from, until| AskedMute {
+            partner: partner.to_owned(),
+            from: at(from),
+            until: at(until),
+            why: String::new(),
+        };
+        #[track_caller]
+        fn check(
+            before: &[AskedMute],
+            put: AskedMute,
+            held: Option<&AskedMute>,
+            after: &[AskedMute],
+        ) {
+            let mut mutes = before.to_vec();
+            assert_eq!(put.put_into(&mut mutes).as_ref(), held);
+            assert_eq!(mutes, after);
+        }
+        let (a, b, other) = (mute("A", 10, 100), mute("A", 20, 30), mute("B", 10, 100));
+        check(&[], a.clone(), None, std::slice::from_ref(&a));
+        // Shorter or longer: the last one holds.
+        let both = [a.clone(), other.clone()];
+        check(&both, b.clone(), Some(&a), &[mute("A", 10, 20), other.clone(), b.clone()]);
+        check(&both, mute("A", 20, 20), Some(&a), &[mute("A", 10, 20), other.clone()]);
+        // What is over stays as it was: reminders are shifted by it.
+        let over = std::slice::from_ref(&b);
+        check(over, mute("A", 50, 60), None, &[b.clone(), mute("A", 50, 60)]);
+        check(over, mute("A", 50, 50), None, over);
+        // The clock was set back: what would begin later never does.
+        check(&both, mute("A", 5, 7), None, &[other, mute("A", 5, 7)]);
     }
 }

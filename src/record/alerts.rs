@@ -171,13 +171,25 @@ impl Reader {
         for body in bodies("SELECT body FROM alert_notice ORDER BY event")? {
             memory.apply(Change::Noticed(self.value::<Notice>("what happened", &body)?));
         }
-        for body in bodies("SELECT body FROM alert_mute ORDER BY number")? {
-            let mute: AskedMute = self.value("a mute", &body)?;
-            if now.duration_since(mute.until) < FORGOTTEN {
-                memory.apply(Change::Muted(mute));
-            }
-        }
+        memory.mutes = self.asked_mutes(now)?;
         Ok(memory)
+    }
+
+    /// The silences that were asked for, as they hold: the last about a partner in place of those before.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub fn asked_mutes(&self, now: Timestamp) -> Result<Vec<AskedMute>, RecordError> {
+        let sql = "SELECT body FROM alert_mute ORDER BY number";
+        let mut mutes = Vec::new();
+        for body in self.rows(sql, |row| row.get::<_, String>(0))? {
+            let mute: AskedMute = self.value("a mute", &body)?;
+            mute.put_into(&mut mutes);
+        }
+        // Not before: one that is forgotten may have ended one that would still hold.
+        mutes.retain(|mute| now.duration_since(mute.until) < FORGOTTEN);
+        Ok(mutes)
     }
 
     /// The messages that were taken since then, oldest first; at most so many.

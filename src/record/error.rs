@@ -75,7 +75,7 @@ pub enum RecordError {
         holder: Option<u32>,
     },
     /// There is no store.
-    #[error("there is no record yet: {} does not exist; `mxwarden run` or `mxwarden verify` makes it", .0.display())]
+    #[error("there is no record yet: {} does not exist; `mxwarden run` makes it; what `mxwarden verify` finds is printed and not recorded", .0.display())]
     Missing(PathBuf),
     /// A newer program wrote it.
     #[error(

@@ -13,11 +13,13 @@
 mod certificate;
 mod claim;
 mod group;
+mod muted;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use certificate::{Expiring, STEPS, certificates};
 pub use group::{Group, group};
+pub use muted::muted;
 
 use crate::model::{
     alert::{AlertChannel, AlertRules, Mute, Quiet},

@@ -32,10 +32,13 @@ pub use certificate::{Certificate, CertificateError, Renewed};
 
 use super::metrics::Metrics;
 use crate::model::{
-    order::Order, report::ClaimReport, requirement::Requirement, standing::Standing, target::Target,
+    order::Order, report::ClaimReport, requirement::Requirement, standing::Standing,
+    target::Target, told::Muted,
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fmt::Debug, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Paths that may be left without a token.
@@ -142,6 +145,14 @@ pub struct Shared {
     pub orders: mpsc::Sender<Asked>,
     /// The state directory: the record in it is read beside whoever writes.
     pub state_dir: PathBuf,
+    /// Who knows the partners that are muted.
+    pub silences: Arc<dyn Silences>,
+}
+
+/// Who knows the partners that are muted.
+pub trait Silences: Debug + Send + Sync {
+    /// The partners about whom nothing is told now.
+    fn muted(&self) -> BTreeMap<String, Muted>;
 }
 
 /// What stands, as of one instant.
@@ -151,6 +162,8 @@ pub struct Snapshot {
     pub standings: Vec<Standing>,
     /// What `/probe` may look at, wherever it lies.
     pub targets: Vec<Configured>,
+    /// What is not claimed, in words, by partner.
+    pub unclaimed: BTreeMap<String, String>,
     /// Whether we do our work.
     pub readiness: Readiness,
 }

@@ -119,4 +119,67 @@ fn what_is_not_there_is_told() {
     let (code, _, err) = run(&["mute", "Fabrikam", "--for", "2h", "--why", "x"], &config);
     assert_eq!(code, Some(2));
     assert!(err.starts_with("error: no daemon runs on "), "{err}");
+    let (code, _, err) = run(&["mute", "Fabrikam", "--end"], &config);
+    assert_eq!(code, Some(2));
+    assert!(err.starts_with("error: no daemon runs on "), "{err}");
+    for (wrong, told) in [
+        (&["mute", "Fabrikam", "--for", "400d", "--why", "x"][..], "365d at most"),
+        (&["mute", "Fabrikam", "--for", "1w", "--why", "x"], "365d at most"),
+        (&["mute", "Fabrikam", "--for", "0s", "--why", "x"], "no time at all"),
+        (&["mute", "Fabrikam", "--for", "2h", "--why", " "], "a mute needs a time and a reason"),
+        (&["mute", "Fabrikam", "--for", "2h"], "--why"),
+        (&["mute", "Fabrikam", "--end", "--for", "2h"], "cannot be used"),
+        (&["mute", "Fabrikam", "--list"], "cannot be used"),
+        (&["mute", "--end"], "PARTNER"),
+    ] {
+        let (code, out, err) = run(wrong, &config);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{wrong:?}");
+        assert!(err.contains(told), "{wrong:?} {err}");
+    }
+}
+
+/// Without a daemon: from the record, as it was left, and the configuration.
+#[test]
+fn who_is_muted_is_told_without_a_daemon_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configure(&folder, "");
+    let (code, out, _) = run(&["mute", "--list"], &config);
+    assert_eq!((code, out.as_str()), (Some(0), "no partner is muted\n"));
+    let always = "[[mute]]\npartner = \"Fabrikam\"\nfrom = 2020-01-01T00:00:00Z\n\
+                  until = 2999-01-01T00:00:00Z\nwhy = \"moves\"\n";
+    let config = configure(&folder, always);
+    let (code, out, err) = run(&["mute", "--list"], &config);
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "Fabrikam: muted until 2999-01-01 00:00 UTC: moves\n")
+    );
+    assert!(err.contains("no daemon runs"), "{err}");
+}
+
+/// The last mute holds, and one without length ends it.
+#[test]
+fn what_was_asked_for_is_read_from_the_record() {
+    use mxwarden::model::told::{AskedMute, Change};
+    let folder = tempfile::tempdir().unwrap();
+    let config = configure(&folder, "");
+    let time = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let asked = |until: &str, why: &str| {
+        Change::Muted(AskedMute {
+            partner: "Fabrikam".to_owned(),
+            from: time("2026-01-01T00:00:00Z"),
+            until: time(until),
+            why: why.to_owned(),
+        })
+    };
+    let record = mxwarden::record::Record::open(&folder.path().join("state")).unwrap();
+    record.keep_alerts(&[asked("2999-01-01T00:00:00Z", "first")]).unwrap();
+    record.keep_alerts(&[asked("2888-01-01T00:00:00Z", "second")]).unwrap();
+    let (code, out, _) = run(&["mute", "--list"], &config);
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "Fabrikam: muted until 2888-01-01 00:00 UTC: second\n")
+    );
+    record.keep_alerts(&[asked("2026-01-01T00:00:00Z", "")]).unwrap();
+    let (code, out, _) = run(&["mute", "--list"], &config);
+    assert_eq!((code, out.as_str()), (Some(0), "no partner is muted\n"));
 }

@@ -154,7 +154,9 @@ fn mistakes_are_told_before_anything_is_sent() {
     check(&["host:mx.a.test:0"], &["port"]);
     check(&["a..test", "b_.test.", "c d"], &["a..test", "c d"]); // all of them at once
     check(&["--require", "pinned", "a.test"], &["needs a pin", "--pin SHA256"]);
-    check(&["--pin", &key, "a.test"], &["--require pinned"]);
+    check(&["--pin", &key, "a.test"], &["level name does not look at pins", "--require pinned"]);
+    let encrypt = ["--require", "encrypt", "--name", "foo.test", "a.test"];
+    check(&encrypt, &["level encrypt does not look at names", "--require name"]);
     check(&["--require", "pinned", "--pin", "abc", "a.test"], &["abc"]);
     check(&["--min-tls", "1.1", "a.test"], &["1.1", "1.2"]);
     check(&["-4", "-6", "a.test"], &["-4", "-6"]);
@@ -179,6 +181,86 @@ fn a_list_is_told_by_line() {
     error: LIST:5: `[300.0.0.1]:25` holds no IP address between its brackets; write [192.0.2.1]:25 or [2001:db8::1]:25
     hint: a target is a domain, host:NAME[:PORT] or [ADDRESS]:PORT
     "#);
+}
+
+#[test]
+fn a_list_in_another_encoding_is_told_by_line() {
+    let scratch = tempfile::tempdir().unwrap();
+    let list = scratch.path().join("list.txt");
+    std::fs::write(&list, b"good.test\nm\xfcller.test\n").unwrap();
+    let said = run(&["check", "--file", list.to_str().unwrap()]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    let err = said.err.replace(list.to_str().unwrap(), "LIST");
+    stable!(err, @r"
+    error: LIST:2: the list is no UTF-8 text
+    hint: save it as UTF-8
+    ");
+}
+
+/// Whoever reads no further has what it wanted: no command takes it for an error.
+#[test]
+fn a_closed_pipe_changes_no_exit_code() {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = scratch.path().join("mxwarden.toml");
+    let minimal = include_str!("../../config/minimal.toml");
+    std::fs::write(&config, format!("state_dir = \"state\"\n{minimal}")).unwrap();
+    drop(mxwarden::record::Record::open(&scratch.path().join("state")).unwrap());
+    let config = config.to_str().unwrap();
+    for (args, code) in [
+        (&["explain"][..], 0),
+        (&["explain", "cert-expired"], 0),
+        (&["--help"], 0),
+        (&["config", "example"], 0),
+        (&["config", "check", config], 0),
+        (&["history", "--config", config, "--format", "json"], 0),
+        (&["mute", "--list", "--config", config], 0),
+        (&["completions", "bash"], 0),
+        (&["check", "--resolver", "127.0.0.1:1", "--timeout", "1", "a.test"], 3),
+        (
+            &[
+                "check",
+                "--resolver",
+                "127.0.0.1:1",
+                "--timeout",
+                "1",
+                "--format",
+                "jsonl",
+                "a.test",
+            ],
+            3,
+        ),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mxwarden"));
+        let status = command.args(args).stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
+        assert_eq!(status.status().unwrap().code(), Some(code), "{args:?}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_not_configured_says_what_it_needs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = scratch.path().join("mxwarden.toml");
+    let minimal = include_str!("../../config/minimal.toml");
+    std::fs::write(&config, format!("state_dir = \"state\"\n{minimal}")).unwrap();
+    for (claim, needs) in [
+        (
+            "outbound/sender-enforces",
+            "sender-enforces needs [connector.submit], [connector.canaries] and their [[canary]]",
+        ),
+        ("outbound/receiver-enforces", "[partner.receiver_enforces]"),
+        ("outbound/configured", "[imported]"),
+        ("inbound/receiver-offers", "`inbound` in the [[partner]]"),
+        ("inbound/receiver-enforces", "[connector.probe]"),
+        ("inbound/sender-enforces", "[partner.echo]"),
+    ] {
+        let said = run(&["verify", "--config", config.to_str().unwrap(), "--claim", claim]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{claim}");
+        let (what, hint) = said.err.split_once("\nhint: ").unwrap();
+        assert_eq!(what, "error: nothing that was asked for is configured");
+        assert!(hint.contains(needs), "{claim}: {hint}");
+    }
 }
 
 /// A monitor takes 2 for a partner's breach: our own mistake is 3 there, with a line to read.
@@ -432,16 +514,23 @@ async fn colour_is_for_terminals() {
     assert!(verbose.out.contains("C: STARTTLS"));
 }
 
-/// `mxwarden check … | head -0`: a reader that is gone is no reason to panic.
+/// `mxwarden check … | head -0`: a reader that is gone is no reason to panic, and what was found is what it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_pipe_is_no_panic() {
     let shown = small_world().await;
-    for format in ["text", "json", "jsonl", "csv", "junit", "nagios"] {
-        let mut command = shown.command(&["--format", format, "good.test"]);
+    for (format, target, code) in [
+        ("text", "good.test", 0),
+        ("json", "bad.test", 1),
+        ("jsonl", "good.test", 0),
+        ("csv", "bad.test", 1),
+        ("junit", "good.test", 0),
+        ("nagios", "bad.test", 2),
+    ] {
+        let mut command = shown.command(&["--format", format, target]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let said = said(child.wait_with_output().unwrap());
-        assert_eq!((said.code, said.err.as_str()), (Some(3), ""), "{format}");
+        assert_eq!((said.code, said.err.as_str()), (Some(code), ""), "{format}");
     }
     for args in [&["--help"][..], &["explain"], &["explain", "no-mx"], &["check", "--frob"]] {
         let mut child =

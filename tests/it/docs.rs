@@ -1,7 +1,7 @@
 //! The pages: every command in them is parsed by the very definition the program has, and run where it can be run offline;
 //! every configuration is read; every link leads somewhere.
 //!
-//! ```` ```sh ```` is commands, one a line; ```` ```toml ```` a whole configuration, ```` ```toml fragment ```` a part of one.
+//! ```` ```sh ```` is commands, one a line, and so is what is indented by four; ```` ```toml ```` a whole configuration, ```` ```toml fragment ```` a part of one.
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 use mxwarden::{
@@ -164,6 +164,20 @@ fn all_asked() -> Vec<(String, Vec<String>)> {
                 }
             }
         }
+        for line in rest.lines().filter_map(|line| line.strip_prefix("    ")) {
+            let mut asked: Vec<Vec<String>> =
+                commands(line).iter().filter_map(|c| asked(c)).collect();
+            for word in asked.iter_mut().flatten() {
+                // What the reader puts there.
+                match word.as_str() {
+                    "CLAIM" => "outbound/receiver-offers".clone_into(word),
+                    "OBSTACLE" => "connect-timeout".clone_into(word),
+                    _ => {}
+                }
+            }
+            let place = path.display().to_string();
+            found.extend(asked.into_iter().map(|asked| (place.clone(), asked)));
+        }
         // `mxwarden …` in the text. What has a dot, dot, dot is no whole command.
         let spans = rest.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " "));
         for span in spans.filter(|span| span.starts_with("mxwarden ") && !span.contains('…')) {
@@ -171,6 +185,10 @@ fn all_asked() -> Vec<(String, Vec<String>)> {
         }
     }
     assert!(found.len() > 20, "{found:?}");
+    let is_indented = |(place, asked): &(String, Vec<String>)| {
+        place.ends_with("runbooks.md") && asked.get(1).is_some_and(|word| word == "doctor")
+    };
+    assert!(found.iter().any(is_indented), "{found:?}");
     found
 }
 

@@ -45,6 +45,8 @@ struct Bench {
     folder: tempfile::TempDir,
     mail: usize,
     canary: SocketAddr,
+    password_file: &'static str,
+    beacon: &'static str,
 }
 
 impl Bench {
@@ -72,12 +74,14 @@ impl Bench {
         let root = text::base64(world.root.certificate());
         let root = format!("-----BEGIN CERTIFICATE-----\n{root}\n-----END CERTIFICATE-----\n");
         fs::write(folder.path().join("root.pem"), root).unwrap();
-        Self { world, folder, mail, canary }
+        let (password_file, beacon) = ("password", "beacon.lab.test");
+        Self { world, folder, mail, canary, password_file, beacon }
     }
 
     /// Writes the configuration, with these resolvers beside the lab's, and examines.
     async fn examine(&self, resolvers: &str) -> (Option<i32>, Value, String) {
         let (dns, port, canary) = (self.world.dns.address(), self.world.port(), self.canary);
+        let (password_file, beacon) = (self.password_file, self.beacon);
         let config = format!(
             r#"
 state_dir = "state"
@@ -92,7 +96,7 @@ allow_private = true
 roots = "none"
 ca_files = ["root.pem"]
 [rounds]
-beacons = ["host:beacon.lab.test:{port}"]
+beacons = ["host:{beacon}:{port}"]
 warn_days = 1
 [[connector]]
 name = "to-banks"
@@ -102,7 +106,7 @@ level = "name"
 url = "smtp+starttls://mail.lab.test:{port}"
 from = "tls-probe@contoso.test"
 username = "prober"
-password_file = "password"
+password_file = "{password_file}"
 [connector.canaries]
 good = "good.canary.test"
 [[canary]]
@@ -202,6 +206,36 @@ async fn what_cannot_be_seen_is_unclear() {
     let (_, diagnosis, whole) = bench.examine("").await;
     assert_eq!(states(&diagnosis, "canary"), ["unclear", "ok", "ok"], "{whole}");
     assert_eq!(states(&diagnosis, "name"), ["unclear"], "{whole}");
+}
+
+/// A secret that only the service can read keeps nothing else from being examined.
+#[tokio::test]
+async fn a_secret_of_the_service_is_not_called_wrong() {
+    let mut bench = Bench::new("235 2.7.0 Ok").await;
+    bench.password_file = "$CREDENTIALS_DIRECTORY/password";
+    let (exit, diagnosis, whole) = bench.examine("").await;
+    assert_eq!(exit, code(&diagnosis));
+    let submit = told(&diagnosis, "submit");
+    assert_eq!(submit.len(), 1, "{whole}");
+    assert_eq!(submit[0].0, "unclear", "{whole}");
+    assert!(submit[0].1.contains("$CREDENTIALS_DIRECTORY is not set"), "{whole}");
+    assert!(whole.contains("CREDENTIALS_DIRECTORY=/run/credentials/mxwarden.service"), "{whole}");
+    assert_eq!(states(&diagnosis, "config"), ["unclear"], "{whole}");
+    for kind in ["store", "roots", "resolver", "port25"] {
+        assert!(states(&diagnosis, kind).iter().all(|state| state == "ok"), "{kind}: {whole}");
+    }
+    let file = bench.folder.path().join("mxwarden.toml");
+    assert_eq!(doctor(&file, &["--quick"]).await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_beacon_that_is_in_no_dns_is_named() {
+    let mut bench = Bench::new("235 2.7.0 Ok").await;
+    bench.beacon = "absent.lab.test";
+    let (_, diagnosis, whole) = bench.examine("").await;
+    let port25 = &told(&diagnosis, "port25")[0];
+    let expect = ("unclear".to_owned(), "absent.lab.test: has no address in DNS".to_owned());
+    assert_eq!(*port25, expect, "{whole}");
 }
 
 /// A configuration for `--quick`, with HTTP at this address.

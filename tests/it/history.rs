@@ -187,6 +187,6 @@ fn no_record_is_said() {
     let (code, out, err) = Kept::without_record().history(&[]);
     assert_eq!((code, out.as_str()), (Some(2), ""));
     let expect = "error: there is no record yet: DIR/state/mxwarden.sqlite does not exist; \
-                  `mxwarden run` or `mxwarden verify` makes it\n";
+                  `mxwarden run` makes it; what `mxwarden verify` finds is printed and not recorded\n";
     assert_eq!(err, expect);
 }

@@ -10,17 +10,19 @@ use mxwarden::{
         report::ClaimReport,
         requirement::{Level, Requirement},
         state::State,
+        told::Muted,
     },
     observe::clock::Clock,
     tell::{
         metrics::{Metrics, Probed, probed},
-        web::{Certificate, Shared, Snapshot, WebPlan, serve},
+        web::{Certificate, Shared, Silences, Snapshot, WebPlan, serve},
     },
     wire::text::base64,
 };
 use secrecy::SecretString;
 use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -100,6 +102,16 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
+/// Nobody is.
+#[derive(Debug)]
+struct NobodyIsMuted;
+
+impl Silences for NobodyIsMuted {
+    fn muted(&self) -> BTreeMap<String, Muted> {
+        BTreeMap::new()
+    }
+}
+
 /// Our own server, in this process, over TLS and behind a token.
 fn serve_metrics(
     scratch: &Path,
@@ -126,8 +138,13 @@ fn serve_metrics(
     let address = listener.local_addr().unwrap();
     let (_, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (orders, _) = mpsc::channel(1);
-    let shared =
-        Shared { metrics: Arc::new(metrics), snapshot, orders, state_dir: scratch.to_owned() };
+    let shared = Shared {
+        metrics: Arc::new(metrics),
+        snapshot,
+        orders,
+        state_dir: scratch.to_owned(),
+        silences: Arc::new(NobodyIsMuted),
+    };
     drop(runtime.spawn(serve(listener, plan, Arc::new(shared), shutdown.clone())));
     address
 }

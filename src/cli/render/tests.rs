@@ -1,6 +1,7 @@
 mod fixtures;
 
 use super::*;
+use crate::model::claim::Unclaimed;
 use crate::model::report::TlsReport;
 use crate::model::requirement::TlsVersion;
 use fixtures::{
@@ -87,6 +88,18 @@ fn text_of_many_targets_begins_with_counts_and_goes_on_with_the_worst() {
       10    mx.good.test  192.0.2.10    offered   1.3  until 2026-03-13, trusted, name ok  matched  ✓ compliant
       10    mx.good.test  2001:db8::10  offered   1.3  until 2026-03-13, trusted, name ok  matched  ✓ compliant
     ");
+}
+
+#[test]
+fn text_says_what_is_not_claimed_and_json_does_not() {
+    let claim = "outbound/sender-enforces".parse().unwrap();
+    let unclaimed = vec![Unclaimed { claim, why: "no [connector.canaries]" }];
+    let partner = PartnerReport { unclaimed, ..all_good() };
+    let text = written(vec![partner.clone()], Format::Text, PLAIN);
+    let second = text.lines().nth(1).unwrap();
+    assert_eq!(second, "  not claimed: outbound/sender-enforces (no [connector.canaries])");
+    let json = |partner| written(vec![partner], Format::Json, PLAIN);
+    assert_eq!(json(partner), json(all_good()));
 }
 
 #[test]

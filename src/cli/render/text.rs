@@ -7,6 +7,7 @@
 
 use super::layout::Page;
 use super::{Details, Style, detail, endpoints, probes, words};
+use crate::model::claim::Unclaimed;
 use crate::model::finding::Finding;
 use crate::model::obstacle::Obstacle;
 use crate::model::report::{ClaimReport, PartnerReport, Report};
@@ -47,6 +48,10 @@ fn answer(style: Style, partner: &PartnerReport) -> String {
 }
 
 fn partner(page: &mut Page, partner: &PartnerReport, details: &[Details]) {
+    let unclaimed = Unclaimed::in_words(&partner.unclaimed);
+    if !unclaimed.is_empty() {
+        page.line(2, &unclaimed);
+    }
     page.blank();
     let alone = partner.claims.len() == 1;
     let claims = words::worst_claims_first(partner);

@@ -4,7 +4,6 @@
 
 use super::{Inbox, Shared};
 use crate::model::{
-    alert::Mute,
     event::Event,
     signal::Signal,
     standing::Standing,
@@ -142,13 +141,8 @@ impl Desk {
         !is_busy && self.pause.get(name).is_none_or(|until| *until <= Instant::now())
     }
 
-    fn mutes(&self) -> Vec<Mute> {
-        let asked = self.memory.mutes.iter().map(crate::model::told::AskedMute::as_mute);
-        self.shared.plan.alerting.mutes.iter().cloned().chain(asked).collect()
-    }
-
     fn with_scene<T>(&self, run: impl FnOnce(&Scene<'_>) -> T) -> T {
-        let mutes = self.mutes();
+        let mutes = self.shared.silences();
         run(&Scene {
             now: self.shared.clock.now(),
             rules: &self.shared.plan.alerting.rules,
@@ -167,9 +161,7 @@ impl Desk {
     }
 
     fn take_inbox(&mut self) {
-        let Inbox { standings, events, dropped, mutes, is_closed: _ } = self.shared.inbox().take();
-        // They are on disk already.
-        self.memory.mutes.extend(mutes);
+        let Inbox { standings, events, dropped, is_closed: _ } = self.shared.inbox().take();
         for change in dropped {
             self.note(change);
         }

@@ -266,6 +266,39 @@ async fn a_mute_outlives_the_daemon_and_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_mute_holds_and_can_be_ended_and_both_outlive_the_daemon() {
+    let (folder, clock, ops) = grounds().await;
+    let it = Loop::start(folder.path(), clock.clone(), fabrikam(), &[("ops", &ops)]);
+    assert!(matches!(it.alerts.unmute("Fabrikam").await, Err(MuteError::NotMuted(_))));
+    assert!(matches!(it.alerts.unmute("Fabrikan").await, Err(MuteError::Partner(_))));
+    assert_eq!(it.alerts.mute("Fabrikam", minute(120), "long").await.unwrap(), None);
+    let held = it.alerts.mute("Fabrikam", minute(10), "short").await.unwrap().unwrap();
+    assert_eq!((held.until, held.why.as_str()), (minute(120), "long"));
+    let world = it.stop().await;
+    let mut it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
+    let muted = &it.alerts.muted()["Fabrikam"];
+    assert_eq!((muted.until, muted.why.as_str()), (minute(10), "short"));
+    it.world.breaks(0, 1, FindingId::CertExpired, HOST);
+    it.show(vec![]);
+    it.until(9).await;
+    assert_eq!(ops.heard(), [""; 0]);
+    // Not at the end of the one that was replaced.
+    it.until(12).await;
+    assert_eq!(ops.heard(), ["10 first-seen 1"]);
+    it.alerts.mute("Fabrikam", minute(120), "long").await.unwrap();
+    assert_eq!(it.alerts.unmute("Fabrikam").await.unwrap().until, minute(120));
+    assert!(it.alerts.muted().is_empty());
+    assert!(matches!(it.alerts.unmute("Fabrikam").await, Err(MuteError::NotMuted(_))));
+    let world = it.stop().await;
+    let mut it = Loop::start(folder.path(), clock.clone(), world, &[("ops", &ops)]);
+    assert!(it.alerts.muted().is_empty());
+    it.world.recovers(0, 13);
+    it.show(vec![]);
+    it.until(20).await;
+    assert_eq!(ops.heard().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_is_told_once_even_over_a_restart() {
     let (folder, clock, ops) = grounds().await;
     let event = Event {

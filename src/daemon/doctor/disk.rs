@@ -3,7 +3,7 @@
 //! Invariant: the lock of a state directory is looked at, never taken: a daemon that starts meanwhile must get it.
 
 use super::{Check, Kind, Symptom};
-use crate::config::{Config, settings::RootSource};
+use crate::config::{Config, is_unseen, settings::RootSource};
 use crate::model::{canary::Personality, connector::CertificateFiles};
 use crate::observe::roots;
 use crate::record::{Reader, RecordError};
@@ -227,6 +227,10 @@ pub(super) fn certificates(config: &Config, now: Timestamp) -> Vec<Check> {
 /// The certificates of a file, by the one that ends first.
 fn dates(kind: Kind, path: &Path, warn_days: u32, now: Timestamp) -> Check {
     let subject = path.display().to_string();
+    if is_unseen(path) {
+        let seen = "not looked at: $CREDENTIALS_DIRECTORY is not set";
+        return Check::unclear(kind, subject, Symptom::SecretUnseen, seen);
+    }
     let certificates = match read(path) {
         Ok(certificates) => certificates,
         Err(why) => return Check::problem(kind, subject, Symptom::CertificateUnreadable, why),

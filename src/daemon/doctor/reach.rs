@@ -1,9 +1,12 @@
 //! What gets through: port 25 to a host that is configured, the daemon's own port, the way into our mail system.
 
 use super::{Check, Kind, Means, Symptom, disk};
-use crate::config::Config;
+use crate::config::{Config, SecretError};
+use crate::daemon::means::MeansError;
 use crate::model::{
     connector::{MailTarget, OutboundConnector},
+    evidence::OffersEvidence,
+    resolution::{Addresses, Route},
     session::{ConnectFailure, Ending, NotTried, Phase, Session},
     target::Target,
 };
@@ -66,22 +69,58 @@ pub(super) async fn port25(means: &Means) -> Vec<Check> {
         beacons.iter().map(|beacon| target(beacon.host.clone(), beacon.port)).collect()
     };
     let mut sessions = Vec::new();
+    let mut nowhere = Vec::new();
     let mut looks = JoinSet::new();
     for target in targets.into_iter().take(TRIED) {
         let observer = Arc::clone(&means.observer);
-        looks.spawn(async move { observer.offers(&target).await.sessions });
+        looks.spawn(async move {
+            let evidence = observer.offers(&target).await;
+            (target, evidence)
+        });
     }
     while let Some(look) = looks.join_next().await {
-        sessions.extend(look.into_iter().flatten());
+        let Ok((target, evidence)) = look else { continue };
+        if evidence.sessions.is_empty() {
+            nowhere.push(unfound(&target, &evidence));
+        }
+        sessions.extend(evidence.sessions);
     }
     if beacons.is_empty() {
         // Our own host in our own network proves nothing about the way out of it.
         sessions.retain(|session: &Session| is_public(session.endpoint.address));
     }
-    vec![told(kind, &sessions)]
+    nowhere.sort();
+    vec![told(kind, &sessions, &nowhere)]
 }
 
-fn told(kind: Kind, sessions: &[Session]) -> Check {
+/// Why nobody could be tried, though somebody is configured.
+fn unfound(target: &Target, evidence: &OffersEvidence) -> String {
+    let shown = match target {
+        Target::Host { host, .. } => host.to_string(),
+        Target::Address { .. } | Target::Domain(_) => target.to_string(),
+    };
+    let resolution = &evidence.resolution;
+    let of_hosts = resolution.exchanges.iter().flat_map(|one| [&one.v4, &one.v6]);
+    let failed = of_hosts.filter_map(|addresses| match addresses {
+        Addresses::Failed(failure) => Some(failure),
+        Addresses::Found(_) | Addresses::None | Addresses::NotAsked => None,
+    });
+    let of_route = match &resolution.route {
+        Route::Failed(failure) => Some(failure),
+        Route::Explicit
+        | Route::Implicit
+        | Route::Mx
+        | Route::NoMx
+        | Route::NullMx
+        | Route::Nxdomain => None,
+    };
+    match of_route.into_iter().chain(failed).next() {
+        Some(failure) => format!("{shown}: {}", failure.detail),
+        None => format!("{shown}: has no address in DNS"),
+    }
+}
+
+fn told(kind: Kind, sessions: &[Session], nowhere: &[String]) -> Check {
     if let Some(session) = sessions.iter().find(|session| session.banner.is_some()) {
         return Check::ok(kind, session.endpoint.to_string(), "answers");
     }
@@ -98,6 +137,9 @@ fn told(kind: Kind, sessions: &[Session]) -> Check {
         [] if sessions.iter().any(private) => {
             let seen = "the hosts that are configured have private addresses";
             Check::unclear(kind, "", Symptom::NobodyToTry, seen)
+        }
+        [] if !nowhere.is_empty() => {
+            Check::unclear(kind, "", Symptom::HostUnfound, nowhere.join("; "))
         }
         [] => Check::unclear(kind, "", Symptom::NobodyToTry, "no host is configured to try it at"),
         tried => {
@@ -142,6 +184,10 @@ pub(super) async fn submissions(means: &Means, patience: Duration) -> Vec<Check>
             Ok(Some(submitter)) => {
                 sessions.spawn(async move { (subject, submitter.rehearse(patience).await) });
             }
+            Err(error @ MeansError::Password { source: SecretError::Unseen { .. }, .. }) => {
+                let seen = format!("not tried: {}", crate::daemon::verify::chain(&error));
+                checks.push(Check::unclear(Kind::Submit, subject, Symptom::SecretUnseen, seen));
+            }
             Err(error) => {
                 let seen = crate::daemon::verify::chain(&error);
                 checks.push(Check::problem(Kind::Submit, subject, Symptom::SubmitFails, seen));
@@ -184,7 +230,7 @@ mod tests {
         let refused = || Ending::Connect(ConnectFailure::Refused("refused".to_owned()));
         #[track_caller]
         fn check(sessions: &[Session], expect: Outcome) {
-            assert_eq!(told(Kind::Port25, sessions).outcome, expect);
+            assert_eq!(told(Kind::Port25, sessions, &[]).outcome, expect);
         }
         check(&[], Outcome::Unclear(Symptom::NobodyToTry));
         check(&[session("a.test", Ending::Quit), session("b.test", late())], Outcome::Ok);
@@ -199,6 +245,10 @@ mod tests {
         check(&mixed, Outcome::Unclear(Symptom::Port25Unanswered));
         let private = Ending::NotTried(NotTried::PrivateAddress);
         check(&[session("a.test", private)], Outcome::Unclear(Symptom::NobodyToTry));
+        // Somebody is configured, and cannot be found.
+        let unfound = told(Kind::Port25, &[], &["a.test: has no address in DNS".to_owned()]);
+        assert_eq!(unfound.outcome, Outcome::Unclear(Symptom::HostUnfound));
+        assert_eq!(unfound.seen, "a.test: has no address in DNS");
     }
 
     #[test]

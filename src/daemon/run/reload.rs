@@ -99,7 +99,8 @@ impl Reloads {
         let file = self.template.file.clone();
         let read = spawn_blocking(move || Config::read(&file)).await;
         let loaded = read.map_err(|error| error.to_string())?;
-        let Loaded { config, warnings } = loaded.map_err(|error| format!("{error:#}"))?;
+        let loaded = loaded.map_err(|error| format!("{error:#}"))?.whole();
+        let Loaded { config, warnings, unseen: _ } = loaded.map_err(|error| error.to_string())?;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }

@@ -11,9 +11,11 @@ use crate::daemon::{
     meter::Meter,
     store::Store,
 };
+use crate::model::told::Muted;
 use crate::observe::vigil;
 use crate::record::Record;
-use std::{future::pending, sync::Arc, time::Duration};
+use crate::tell::web::Silences;
+use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -116,5 +118,11 @@ impl Speaker {
         if timeout(grace, tasks.wait()).await.is_err() {
             tracing::warn!("a notification under way was broken off; it will be told again");
         }
+    }
+}
+
+impl Silences for Speaker {
+    fn muted(&self) -> BTreeMap<String, Muted> {
+        self.alerts().map(|alerts| alerts.muted()).unwrap_or_default()
     }
 }

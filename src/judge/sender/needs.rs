@@ -1,50 +1,15 @@
 //! Which canaries must have been refused for a level to be proved (contract §4).
 
 use super::ladder::Case;
-use crate::model::{canary::Personality, delivery::Fitness, requirement::Level};
-
-/// One thing that must be proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
-    /// One of the two.
-    Either([Personality; 2]),
-    /// This one.
-    One([Personality; 1]),
-}
-
-impl Need {
-    /// What it can be met by.
-    pub(super) fn personalities(&self) -> &[Personality] {
-        match self {
-            Self::Either(two) => two,
-            Self::One(one) => one,
-        }
-    }
-
-    /// Whether these refusals are enough.
-    pub(super) fn is_met_by(&self, refused: &[Personality]) -> bool {
-        self.personalities().iter().any(|personality| refused.contains(personality))
-    }
-}
+use crate::model::{
+    canary::{Need, Personality},
+    delivery::Fitness,
+    requirement::Level,
+};
 
 /// What this level needs of these canaries.
 pub(super) fn needs(level: Level, cases: &[Case<'_>]) -> Vec<Need> {
-    let mut needs = vec![
-        Need::One([Personality::NoStarttls]),
-        Need::One([Personality::StarttlsRefused]),
-        Need::One([Personality::StarttlsBroken]),
-        Need::One([Personality::LegacyTls]),
-    ];
-    let untrusted = Need::Either([Personality::SelfSigned, Personality::UnknownCa]);
-    match level {
-        Level::Encrypt => {}
-        Level::Ca => needs.push(untrusted),
-        Level::MtaSts | Level::Name => {
-            needs.extend([untrusted, Need::One([Personality::WrongName])]);
-        }
-        Level::Pinned => needs.push(Need::One([Personality::SelfSigned])),
-        Level::Dane => needs.push(Need::One([Personality::DaneMismatch])),
-    }
+    let mut needs = Need::at(level);
     // Where it is testable it is needed; where it is only occupied it is testable, and not yet tested.
     let expired = cases.iter().find(|case| case.look.personality == Personality::Expired);
     let is_testable = |case: &Case<'_>| {

@@ -8,11 +8,10 @@
 
 use super::{
     attempts::{Seen, attempts},
-    needs::Need,
     shown::Shown,
 };
 use crate::model::{
-    canary::Personality,
+    canary::{Need, Personality},
     connector::Timing,
     delivery::{CanaryLook, Fitness},
     judgement::Proof,

@@ -11,6 +11,7 @@ use super::{
     page::{self, Past},
     route::{Means, failed},
 };
+use crate::model::told::Muted;
 use crate::record::{EventQuery, Reader, RecordError};
 use axum::{
     body::{Body, Bytes, HttpBody},
@@ -36,7 +37,9 @@ const PIECE: usize = 64 << 10;
 /// How each claim of a partner stands, and what changed.
 pub(super) async fn partner(State(means): State<Means>, Path(name): Path<String>) -> Response {
     let snapshot = Arc::clone(&means.shared.snapshot.borrow());
-    read(&means, move |state_dir| about(state_dir, &snapshot, &name)).await
+    let silences = Arc::clone(&means.shared.silences);
+    read(&means, move |state_dir| about(state_dir, &snapshot, &name, silences.muted().get(&name)))
+        .await
 }
 
 /// Evidence, as it was stored.
@@ -109,7 +112,12 @@ impl HttpBody for Held {
     }
 }
 
-fn about(state_dir: &path::Path, snapshot: &Snapshot, name: &str) -> Response {
+fn about(
+    state_dir: &path::Path,
+    snapshot: &Snapshot,
+    name: &str,
+    muted: Option<&Muted>,
+) -> Response {
     let is_configured = snapshot.standings.iter().any(|standing| standing.partner == name)
         || snapshot.targets.iter().any(|target| target.partner == name);
     let past = match past(state_dir, snapshot, name) {
@@ -126,7 +134,7 @@ fn about(state_dir: &path::Path, snapshot: &Snapshot, name: &str) -> Response {
             Past::Unreadable
         }
     };
-    Html(page::partner(snapshot, name, &past)).into_response()
+    Html(page::partner(snapshot, name, muted, &past)).into_response()
 }
 
 fn past(state_dir: &path::Path, snapshot: &Snapshot, name: &str) -> Result<Past, RecordError> {

@@ -8,8 +8,8 @@ mod partner;
 pub(super) use partner::{CHANGES, Past, nobody, partner};
 
 use super::Snapshot;
-use crate::model::{claim::Claim, standing::Standing, state::State};
-use crate::tell::path;
+use crate::model::{claim::Claim, standing::Standing, state::State, told::Muted};
+use crate::tell::{message::time, path};
 use crate::wire::text;
 use axum::http::HeaderValue;
 use sha2::{Digest as _, Sha256};
@@ -27,7 +27,7 @@ table{border-collapse:collapse}th,td{border:1px solid #888;padding:.3em .6em;tex
 thead th{background:#eee}td.violated{background:#fbd5d5;font-weight:bold}td.unknown{background:#fdf0c4}\
 td.compliant{background:#dff3df}td.none{color:#666}td a{color:inherit}\
 dt{font-weight:bold}dd,td{overflow-wrap:anywhere}\
-td.violated,td.unknown,td.compliant{overflow-wrap:normal}.since{white-space:nowrap}";
+td.violated,td.unknown,td.compliant{overflow-wrap:normal}.since{white-space:nowrap}.muted{font-weight:normal}";
 
 /// What a browser may do with it: apply its one style sheet, and nothing else.
 pub(super) fn policy() -> HeaderValue {
@@ -73,13 +73,13 @@ fn begun(title: &str) -> String {
 }
 
 /// The matrix.
-pub(super) fn index(snapshot: &Snapshot) -> String {
+pub(super) fn index(snapshot: &Snapshot, muted: &BTreeMap<String, Muted>) -> String {
     let rows = rows(snapshot);
     let mut page = begun("mxwarden");
     if rows.is_empty() {
         page.push_str("<p>Nothing is claimed: no partner is configured.</p>\n");
     } else {
-        matrix(&mut page, &rows);
+        matrix(&mut page, &rows, muted);
         sentences(&mut page, &rows);
     }
     page.push_str(
@@ -93,7 +93,7 @@ pub(super) fn index(snapshot: &Snapshot) -> String {
     page
 }
 
-fn matrix(page: &mut String, rows: &[Row<'_>]) {
+fn matrix(page: &mut String, rows: &[Row<'_>], muted: &BTreeMap<String, Muted>) {
     let is_used = |claim: &Claim| rows.iter().any(|row| row.claims.contains_key(claim));
     let claims: Vec<Claim> = Claim::all().filter(is_used).collect();
     let count = |state| rows.iter().filter(|row| row.state == state).count();
@@ -113,9 +113,13 @@ fn matrix(page: &mut String, rows: &[Row<'_>]) {
     page.push_str("</tr>\n</thead>\n<tbody>\n");
     for row in rows.iter().take(PARTNERS) {
         let (partner, link) = (escaped(row.partner), path::partner(row.partner));
+        let silence = muted.get(row.partner).map(silence);
+        let silence = silence
+            .map(|words| format!("<br><span class=\"muted\">{words}</span>"))
+            .unwrap_or_default();
         let _ = write!(
             page,
-            "<tr><th scope=\"row\"><a href=\"{link}\">{partner}</a></th>{}",
+            "<tr><th scope=\"row\"><a href=\"{link}\">{partner}</a>{silence}</th>{}",
             cell(row.state, &link, "")
         );
         for claim in &claims {
@@ -135,6 +139,11 @@ fn matrix(page: &mut String, rows: &[Row<'_>]) {
     if let Some(more) = rows.len().checked_sub(PARTNERS).filter(|more| *more > 0) {
         let _ = writeln!(page, "<p>{more} more partners are not shown; the metrics have them.</p>");
     }
+}
+
+/// That nobody is told of a partner, as HTML.
+fn silence(Muted { until, why }: &Muted) -> String {
+    escaped(&format!("muted until {}: {why}", time(*until)))
 }
 
 /// A state, and more HTML behind it.

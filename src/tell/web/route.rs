@@ -165,7 +165,8 @@ async fn ready(State(means): State<Means>) -> Response {
 
 async fn index(State(means): State<Means>) -> Response {
     let snapshot = Arc::clone(&means.shared.snapshot.borrow());
-    match spawn_blocking(move || page::index(&snapshot)).await {
+    let silences = Arc::clone(&means.shared.silences);
+    match spawn_blocking(move || page::index(&snapshot, &silences.muted())).await {
         Ok(text) => Html(text).into_response(),
         Err(error) => failed(&error),
     }

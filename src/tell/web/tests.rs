@@ -16,6 +16,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Partners that are muted.
+#[derive(Debug, Default)]
+struct Mutes(BTreeMap<String, Muted>);
+
+impl Silences for Mutes {
+    fn muted(&self) -> BTreeMap<String, Muted> {
+        self.0.clone()
+    }
+}
+
 /// A web server, running, with everything a daemon would hold.
 struct Running {
     address: SocketAddr,
@@ -31,6 +41,10 @@ struct Running {
 const ORDERS: usize = 2;
 
 async fn start(plan: WebPlan) -> Running {
+    start_with(plan, Mutes::default()).await
+}
+
+async fn start_with(plan: WebPlan, mutes: Mutes) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let metrics = Metrics::new(Build { version: "0.1.0", revision: "" }).unwrap();
@@ -43,6 +57,7 @@ async fn start(plan: WebPlan) -> Running {
         snapshot: seen,
         orders: sender,
         state_dir: state_dir.path().to_owned(),
+        silences: Arc::new(mutes),
     };
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(serve(listener, plan, Arc::new(shared), shutdown.clone()));

@@ -2,11 +2,15 @@
 
 use super::{HOUR, Lab, MINUTE};
 use mxwarden::{
-    daemon::run::RunError,
+    daemon::{
+        control::{Reply, Request, ask},
+        run::RunError,
+    },
     lab::smtp::Script,
     model::{
         event::{Event, Happening},
         finding::{Finding, FindingId, Severity},
+        order::Order,
         state::State::{Compliant, Violated},
     },
     record::{Commit, Record},
@@ -147,4 +151,68 @@ async fn a_daemon_that_can_tell_nobody_any_more_ends() {
     lab.reload().await;
     let ended = lab.running.take().unwrap().task.await.unwrap();
     assert!(matches!(ended, Err(RunError::Defect("the alerts"))), "{ended:?}");
+}
+
+impl Lab {
+    async fn ask(&self, order: Order) -> Reply {
+        let request = Request { order, format: "text".to_owned(), verbose: false };
+        ask(&self.state_dir(), &request).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_socket_says_which_mute_holds() {
+    let mut lab = Lab::of(&["fabrikam"]).await;
+    let ops = Collector::start().await;
+    let until = "2999-01-01T00:00:00Z";
+    lab.more = format!(
+        "{}[[mute]]\npartner = \"fabrikam\"\nfrom = {until}\nuntil = 3000-01-01T00:00:00Z\nwhy = \"later\"\n",
+        ops.channel()
+    );
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    let mute = |partner: &str, within| Order::Mute {
+        partner: partner.to_owned(),
+        within,
+        why: "moves".to_owned(),
+    };
+    let end = || Order::MuteEnd { partner: "fabrikam".to_owned() };
+    assert_eq!(lab.ask(Order::MuteList).await.out, "no partner is muted\n");
+    let none = lab.ask(end()).await;
+    assert_eq!(none.refused.as_deref(), Some("nobody has muted `fabrikam`"));
+    assert!(lab.ask(mute("nobody", HOUR)).await.refused.is_some());
+    let first = lab.ask(mute("fabrikam", 2 * HOUR)).await;
+    assert!(first.out.starts_with("fabrikam is muted until "), "{first:?}");
+    assert!(!first.out.contains("in place of"), "{first:?}");
+    let second = lab.ask(mute("fabrikam", HOUR)).await;
+    assert!(second.out.contains(", in place of until "), "{second:?}");
+    let until = second.out.split(',').next().unwrap().rsplit("until ").next().unwrap();
+    let list = lab.ask(Order::MuteList).await;
+    assert_eq!((list.out, list.code), (format!("fabrikam: muted until {until}: moves\n"), 0));
+    let ended = lab.ask(end()).await;
+    assert_eq!(ended.out, format!("fabrikam is not muted any more; it was until {until}\n"));
+    assert_eq!(lab.ask(Order::MuteList).await.out, "no partner is muted\n");
+    lab.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_socket_says_what_the_configuration_mutes_beside_it() {
+    let mut lab = Lab::of(&["fabrikam"]).await;
+    let ops = Collector::start().await;
+    let always = "[[mute]]\npartner = \"fabrikam\"\nfrom = 2000-01-01T00:00:00Z\n\
+                  until = 3000-01-01T00:00:00Z\nwhy = \"for ever\"\n";
+    lab.more = ops.channel() + always;
+    lab.start().await;
+    lab.until_state("fabrikam", Compliant, MINUTE).await;
+    let beside =
+        "a [[mute]] of the configuration keeps it silent until 3000-01-01 00:00 UTC: for ever";
+    let partner = || "fabrikam".to_owned();
+    let mute = Order::Mute { partner: partner(), within: HOUR, why: "moves".to_owned() };
+    let said = lab.ask(mute).await;
+    assert_eq!(said.out.lines().nth(1), Some(beside), "{said:?}");
+    let said = lab.ask(Order::MuteEnd { partner: partner() }).await;
+    assert_eq!(said.out.lines().nth(1), Some(beside), "{said:?}");
+    let said = lab.ask(Order::MuteEnd { partner: partner() }).await;
+    assert_eq!(said.refused, Some(format!("nobody has muted `fabrikam`\n{beside}")));
+    lab.stop().await;
 }

@@ -33,7 +33,8 @@ pub(super) fn run(partners: Vec<PartnerReport>) -> Report {
 }
 
 fn partner(name: &str, claim: ClaimReport) -> PartnerReport {
-    PartnerReport { partner: name.to_owned(), state: claim.state, claims: vec![claim] }
+    let state = claim.state;
+    PartnerReport { partner: name.to_owned(), state, claims: vec![claim], unclaimed: Vec::new() }
 }
 
 fn claim(state: State, summary: &str, endpoints: Vec<EndpointReport>) -> ClaimReport {

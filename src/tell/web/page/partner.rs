@@ -1,6 +1,6 @@
 //! The page of a partner: how each claim stands and what that rests on, and below it what changed.
 
-use super::{END, Snapshot, begun, escaped, marked};
+use super::{END, Snapshot, begun, escaped, marked, silence};
 use crate::model::{
     claim::Claim,
     event::Event,
@@ -8,6 +8,7 @@ use crate::model::{
     obstacle::Obstacle,
     standing::{EndpointStanding, Standing},
     state::State,
+    told::Muted,
 };
 use crate::tell::{
     message::{sentence, time},
@@ -37,7 +38,12 @@ pub(in crate::tell::web) enum Past {
 }
 
 /// The page.
-pub(in crate::tell::web) fn partner(snapshot: &Snapshot, name: &str, past: &Past) -> String {
+pub(in crate::tell::web) fn partner(
+    snapshot: &Snapshot,
+    name: &str,
+    muted: Option<&Muted>,
+    past: &Past,
+) -> String {
     let standings = snapshot.standings.iter();
     let mut claims: Vec<&Standing> = standings.filter(|one| one.partner == name).collect();
     claims.sort_by_key(|standing| (Reverse(standing.state), standing.claim));
@@ -48,6 +54,12 @@ pub(in crate::tell::web) fn partner(snapshot: &Snapshot, name: &str, past: &Past
     } else {
         let state = State::worst(claims.iter().map(|standing| standing.state));
         let _ = writeln!(page, "<p>This partner is {state}: the worst of its claims.</p>");
+    }
+    if let Some(unclaimed) = snapshot.unclaimed.get(name).filter(|words| !words.is_empty()) {
+        let _ = writeln!(page, "<p>{}.</p>", escaped(unclaimed));
+    }
+    if let Some(muted) = muted {
+        let _ = writeln!(page, "<p>Nobody is told of this partner: {}</p>", silence(muted));
     }
     for standing in claims {
         claim(&mut page, standing, past);

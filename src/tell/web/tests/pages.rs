@@ -142,6 +142,31 @@ async fn the_page_is_a_matrix_worst_first_and_nothing_from_outside_is_markup() {
     assert!(page.contains("<th scope=\"col\">inbound/sender-enforces</th>"));
 }
 
+#[tokio::test]
+async fn who_is_muted_and_what_is_not_claimed_is_told() {
+    let until = "2026-03-02T02:00:00Z".parse().unwrap();
+    let muted = Muted { until, why: "moves <b>its servers".to_owned() };
+    let running =
+        start_with(WebPlan::loopback(), Mutes([("Silent".to_owned(), muted)].into())).await;
+    let of = |name: &str| standing(name, Claim::OUTBOUND_RECEIVER_OFFERS, State::Violated);
+    running.snapshot.send_replace(Arc::new(Snapshot {
+        standings: vec![of("Loud"), of("Silent")],
+        unclaimed: [("Loud".to_owned(), "not claimed: <all> else".to_owned())].into(),
+        ..Snapshot::default()
+    }));
+    let words = "muted until 2026-03-02 02:00 UTC: moves &lt;b&gt;its servers";
+    let index = running.get("/").await.body;
+    let row =
+        |name: &str| index.lines().find(|line| line.contains(&format!(">{name}</a>"))).unwrap();
+    assert!(row("Silent").contains(words), "{index}");
+    assert_eq!(index.matches("muted until").count(), 1, "{index}");
+    assert!(running.get("/partner/Silent").await.body.contains(words));
+    let loud = running.get("/partner/Loud").await.body;
+    assert!(!loud.contains("muted until"), "{loud}");
+    assert!(loud.contains("<p>not claimed: &lt;all&gt; else.</p>"), "{loud}");
+    assert!(!running.get("/partner/Silent").await.body.contains("not claimed"));
+}
+
 fn configured(target: &str) -> Arc<Snapshot> {
     let configured = Configured {
         partner: "A".into(),
