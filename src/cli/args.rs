@@ -341,8 +341,10 @@ pub enum ImportCommand {
     #[command(after_long_help = format!(
         "Run in PowerShell, with the module ExchangeOnlineManagement 3 or later and the role View-Only \
          Configuration, and import all files at once:\n\n{}\n\n\
-         Without rules.json a connector that works through mail flow rules cannot be judged. Connectors and \
-         partners that stand in the configuration already are kept as they are: what was agreed is yours to say.",
+         outbound/configured needs outbound.json and rules.json: mail flow rules go before connectors, so without \
+         them it is unknown. inbound/configured needs inbound.json. domains.json tells our domains from partners', \
+         and transport.json how long mail is tried. Connectors and partners that stand in the configuration \
+         already are kept as they are: what was agreed is yours to say.",
         crate::config::exchange::EXPORT
     ))]
     Exchange(ImportFilesArgs),

@@ -4,7 +4,8 @@
 //! 2. What it demands is held against the agreement: a weaker one is a violation.
 //! 3. A record that looks right and is not the one at work (off, in test mode, shadowed, …) is told; it violates
 //!    where nothing else does what was agreed.
-//! 4. What the records do not say keeps the claim unknown.
+//! 4. What the records do not say keeps the claim unknown. Exchange Online's mail flow rules go before connectors:
+//!    without them nothing is known of mail from us, neither good nor bad.
 //!
 //! Invariant: a property that was not reported is never taken for on or off.
 
@@ -106,9 +107,7 @@ pub fn judge(imports: &[Imported], agreement: &Agreement<'_>, standard: &Standar
     if agreement.direction == Direction::Outbound {
         outbound::look_around(import, agreement, &mut seen);
         if import.platform == Platform::ExchangeOnline && import.rules.is_none() {
-            seen.rules.push(
-                "mail flow rules, which may go before connectors, were not imported".to_owned(),
-            );
+            seen.without_rules(agreement.connector);
         }
     }
     seen.dedup();
@@ -142,6 +141,17 @@ impl Seen {
         self.obstacles = obstacles;
         self.rules.sort();
         self.rules.dedup();
+    }
+
+    /// A mail flow rule may send the mail to a weaker connector, and as well to a stronger one: what was found holds
+    /// only where there is none.
+    fn without_rules(&mut self, connector: &str) {
+        let detail = "mail flow rules go before connectors, and they were not imported: \
+                      rules.json (Get-TransportRule) is missing; import all files at once";
+        self.obstacles.insert(0, Obstacle::new(ObstacleId::RecordIncomplete, connector, detail));
+        for finding in &mut self.findings {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
     }
 
     fn incomplete(&mut self, subject: &str, detail: impl Into<String>) {

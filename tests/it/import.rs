@@ -148,6 +148,7 @@ fn check_in(records: Vec<Value>, expect: &str) {
 fn what_was_agreed_and_is_said_is_proved() {
     let imported = import(&[
         ("outbound.json", vec![outbound(json!({}))]),
+        ("rules.json", vec![]),
         ("inbound.json", vec![inbound(json!({}))]),
     ]);
     for direction in [Direction::Outbound, Direction::Inbound] {
@@ -291,6 +292,26 @@ fn mail_flow_rules_go_before_connectors() {
     check(elsewhere(side("DomainValidation")), Some(vec![to_side]), "compliant");
 }
 
+/// A rule that nobody exported may send the mail to a weaker connector, or to a stronger one.
+#[test]
+fn without_mail_flow_rules_nothing_is_known_of_mail_from_us() {
+    #[track_caller]
+    fn check(records: Vec<Value>, expect: &str) {
+        let imported = import(&[("outbound.json", records)]);
+        let judgement = Agreed::default().judge(&imported, Direction::Outbound);
+        assert_eq!(told(&judgement), expect);
+        assert_eq!(judgement.proven_at(), None);
+        assert!(judgement.summary().contains("rules.json"), "{}", judgement.summary());
+    }
+    check(vec![outbound(json!({}))], "unknown ?record-incomplete");
+    let weaker = outbound(json!({"TlsSettings": "EncryptionOnly"}));
+    check(vec![weaker], "unknown (connector-weaker) ?record-incomplete");
+    check(vec![], "unknown (connector-missing) ?record-incomplete");
+    // Rules have no say in mail to us: a connector decides before them.
+    let imported = import(&[("inbound.json", vec![inbound(json!({}))])]);
+    assert_eq!(told(&Agreed::default().judge(&imported, Direction::Inbound)), "compliant");
+}
+
 #[test]
 fn the_rule_for_mail_to_us_has_a_finding_for_everything() {
     let one = |patch| vec![inbound(patch)];
@@ -353,7 +374,7 @@ fn a_name_that_is_set_and_not_demanded_is_a_warning_where_none_was_agreed() {
 
 #[test]
 fn versions_and_policies_that_were_agreed_are_asked_for() {
-    let imported = import(&[("outbound.json", vec![outbound(json!({}))])]);
+    let imported = import(&[("outbound.json", vec![outbound(json!({}))]), ("rules.json", vec![])]);
     let of = |requirement: Requirement| {
         let agreed = Agreed { requirement, ..Agreed::default() };
         told(&agreed.judge(&imported, Direction::Outbound))
@@ -366,10 +387,8 @@ fn versions_and_policies_that_were_agreed_are_asked_for() {
     assert_eq!(of(Requirement::of(Level::Ca)), "compliant");
     // There is nothing to compare TlsDomain with.
     assert_eq!(of(Requirement::of(Level::Name)), "unknown ?record-incomplete");
-    let off = import(&[(
-        "outbound.json",
-        vec![outbound(json!({"SmtpDaneMode": "None", "MtaStsMode": "None"}))],
-    )]);
+    let off = outbound(json!({"SmtpDaneMode": "None", "MtaStsMode": "None"}));
+    let off = import(&[("outbound.json", vec![off]), ("rules.json", vec![])]);
     let agreed = Agreed { requirement: Requirement::of(Level::MtaSts), ..Agreed::default() };
     assert_eq!(
         told(&agreed.judge(&off, Direction::Outbound)),
@@ -379,7 +398,7 @@ fn versions_and_policies_that_were_agreed_are_asked_for() {
 
 #[test]
 fn every_domain_of_the_partner_counts() {
-    let imported = import(&[("outbound.json", vec![outbound(json!({}))])]);
+    let imported = import(&[("outbound.json", vec![outbound(json!({}))]), ("rules.json", vec![])]);
     let domains = vec!["fabrikam.test".parse().unwrap(), "fabrikam.example".parse().unwrap()];
     let agreed = Agreed { domains, ..Agreed::default() };
     let judgement = agreed.judge(&imported, Direction::Outbound);
@@ -389,7 +408,8 @@ fn every_domain_of_the_partner_counts() {
 
 #[test]
 fn an_old_export_proves_nothing_and_one_not_made_neither() {
-    let imported = import(&[("outbound.json", vec![outbound(json!({"Enabled": false}))])]);
+    let off = outbound(json!({"Enabled": false}));
+    let imported = import(&[("outbound.json", vec![off]), ("rules.json", vec![])]);
     let agreed = Agreed { now: "2026-09-02T12:00:00Z", ..Agreed::default() };
     let judgement = agreed.judge(&imported, Direction::Outbound);
     assert_eq!(judgement.state(), State::Unknown);
