@@ -341,6 +341,8 @@ pub enum ImportCommand {
     #[command(after_long_help = format!(
         "Run in PowerShell, with the module ExchangeOnlineManagement 3 or later and the role View-Only \
          Configuration, and import all files at once:\n\n{}\n\n\
+         Where you write files of your own, put `[]` into one of which there are none, and copy them with their \
+         times (`scp -p`): without ExportedAt the time of the file counts.\n\n\
          outbound/configured needs outbound.json and rules.json: mail flow rules go before connectors, so without \
          them it is unknown. inbound/configured needs inbound.json. domains.json tells our domains from partners', \
          and transport.json how long mail is tried. Connectors and partners that stand in the configuration \

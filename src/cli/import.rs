@@ -36,14 +36,15 @@ pub(super) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<u8, Failure>
         let hint = format!("`{hint}` prints how the files are made");
         return Err(Failure::usage("no file was given", hint));
     }
-    let (exports, exported_at) = read(&files.files)?;
+    let now = Clock::system().now();
+    let exports = read(&files.files, now)?;
     let (imported, notes) = match &args.command {
         ImportCommand::Exchange(_) => {
-            let read = exchange::read(&exports, exported_at)?;
+            let read = exchange::read(&exports, now)?;
             (read.imported, read.notes)
         }
         ImportCommand::Postfix(_) => {
-            let read = postfix::read(&exports, exported_at)?;
+            let read = postfix::read(&exports, now)?;
             (read.imported, read.notes)
         }
     };
@@ -117,25 +118,21 @@ fn write_all(
     Ok(())
 }
 
-/// The files, and when the oldest of them was made: what an old file says is old, whenever it is imported.
-fn read(paths: &[PathBuf]) -> Result<(Vec<ExportFile>, Timestamp), Failure> {
-    let mut oldest = Clock::system().now();
+/// The files, and when each was written: what an old file says is old, whenever it is imported.
+fn read(paths: &[PathBuf], now: Timestamp) -> Result<Vec<ExportFile>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         let unreadable =
             |error: io::Error| anyhow::anyhow!("cannot read {}: {error}", path.display());
         let file = fs::File::open(path).map_err(unreadable)?;
-        let made_at =
+        let written_at =
             file.metadata().and_then(|metadata| metadata.modified()).map_err(unreadable)?;
-        if let Ok(made_at) = Timestamp::try_from(made_at) {
-            oldest = oldest.min(made_at);
-        }
+        let written_at = Timestamp::try_from(written_at).unwrap_or(now);
         let mut bytes = Vec::new();
         file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        files.push(ExportFile { path: path.clone(), bytes });
+        files.push(ExportFile { path: path.clone(), bytes, written_at });
     }
-    // The records are told to the second.
-    Ok((files, Timestamp::from_second(oldest.as_second()).unwrap_or(oldest)))
+    Ok(files)
 }
 
 /// The records of the import before; a file of another kind is not overwritten.
@@ -157,7 +154,12 @@ fn previous(path: &Path) -> Result<Option<Imported>, Failure> {
 /// What is kept of the import before: itself, or what it kept where nothing changed since.
 fn kept(mut before: Imported, now: &Imported) -> Option<Box<Imported>> {
     let older = before.previous.take();
-    let same = Imported { exported_at: now.exported_at, previous: None, ..before.clone() };
+    let same = Imported {
+        exported_at: now.exported_at,
+        dated: now.dated,
+        previous: None,
+        ..before.clone()
+    };
     if same == *now { older } else { Some(Box::new(before)) }
 }
 

@@ -27,7 +27,7 @@ use crate::model::{
     claim::Direction,
     connector::MailTarget,
     finding::{Finding, FindingId, Severity},
-    imported::{Imported, Platform},
+    imported::{Dated, Imported, Platform},
     judgement::{Judgement, Proof, Remarks, Violation},
     obstacle::{Obstacle, ObstacleId},
     requirement::Requirement,
@@ -192,10 +192,16 @@ fn conclude(import: &Imported, seen: Seen, standard: &Standard) -> Judgement {
     let age = standard.now.duration_since(import.exported_at);
     let max_age = SignedDuration::try_from(standard.max_age).unwrap_or(SignedDuration::MAX);
     if age > max_age {
-        let detail = format!(
-            "the records were exported at {}, and what they say is not taken for true any more",
-            import.exported_at
-        );
+        let detail = match import.dated {
+            Dated::ByExport => format!(
+                "the records were exported at {}, and what they say is not taken for true any more",
+                import.exported_at
+            ),
+            Dated::ByFile => format!(
+                "the oldest file of the records is dated {}, and what they say is not taken for true any more",
+                import.exported_at
+            ),
+        };
         return unknown(Obstacle::new(ObstacleId::Stale, import.platform, detail), seen);
     }
     if let Some(violation) = violation {
@@ -205,7 +211,11 @@ fn conclude(import: &Imported, seen: Seen, standard: &Standard) -> Judgement {
     if let Some(first) = seen.obstacles.first().cloned() {
         return unknown(first, seen);
     }
-    let summary = format!("{}, as exported at {}", seen.rules.join("; "), import.exported_at);
+    let dated = match import.dated {
+        Dated::ByExport => "as exported at",
+        Dated::ByFile => "file dated",
+    };
+    let summary = format!("{}, {dated} {}", seen.rules.join("; "), import.exported_at);
     Judgement::compliant(Proof::since(import.exported_at), remarks(summary, seen))
 }
 

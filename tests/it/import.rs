@@ -67,6 +67,7 @@ fn import(files: &[(&str, Vec<Value>)]) -> Imported {
         .map(|(name, records)| ExportFile {
             path: PathBuf::from(name),
             bytes: serde_json::to_vec(records).unwrap(),
+            written_at: EXPORTED_AT.parse().unwrap(),
         })
         .collect();
     let read = exchange::read(&files, EXPORTED_AT.parse().unwrap());

@@ -170,6 +170,52 @@ fn an_old_export_is_old_whenever_it_is_imported() {
     assert!(out.contains("stale"), "{out}");
 }
 
+/// A copy is younger than what it holds, and the export says so itself.
+#[test]
+fn a_copy_makes_no_export_younger() {
+    let folder = folder(&EXCHANGE);
+    let verified = || {
+        import_exchange(folder.path());
+        let args = ["verify", "--config", "mxwarden.toml", "--claim", "inbound/configured"];
+        let (code, out, _) = mxwarden(folder.path(), &args);
+        (code, out)
+    };
+    let (code, out) = verified();
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains(", file dated 20") && !out.contains("exported at"), "{out}");
+    for file in FILES {
+        let path = folder.path().join(file);
+        let records = fs::read_to_string(&path).unwrap();
+        let records = records.trim();
+        let list =
+            if records.starts_with('[') { records.to_owned() } else { format!("[{records}]") };
+        let text = format!(r#"{{"ExportedAt": "2023-11-14T22:13:20.1234567Z", "value": {list}}}"#);
+        fs::write(&path, text).unwrap();
+    }
+    let (code, out) = verified();
+    assert_eq!(code, Some(3), "{out}");
+    assert!(out.contains("the records were exported at 2023-11-14T22:13:20Z"), "{out}");
+}
+
+#[test]
+fn a_failed_export_is_no_tenant_without_connectors() {
+    let folder = folder(&EXCHANGE);
+    import_exchange(folder.path());
+    let before = fs::read(folder.path().join("exchange.json")).unwrap();
+    fs::write(folder.path().join("outbound.json"), b"\xef\xbb\xbf").unwrap();
+    let args: Vec<&str> =
+        ["import", "exchange"].into_iter().chain(FILES).chain(["-o", "mxwarden.toml"]).collect();
+    let (code, _, err) = mxwarden(folder.path(), &args);
+    assert_eq!(code, Some(2));
+    assert!(
+        err.contains(
+            "outbound.json: is empty: the export failed, or there are none; then it must hold `[]`"
+        ),
+        "{err}"
+    );
+    assert_eq!(fs::read(folder.path().join("exchange.json")).unwrap(), before);
+}
+
 #[test]
 fn a_mistake_leaves_everything_as_it_was() {
     let folder = folder(&["exchange/outbound.json", "exchange/bad-unknown-integer.json"]);
