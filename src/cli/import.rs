@@ -66,6 +66,9 @@ fn write_all(
     };
     let is_written = args.output.is_some() || args.records.is_some();
     let before = if is_written { previous(&records)? } else { None };
+    if let Some(before) = &before {
+        keeps(before, &imported, &records)?;
+    }
     let changes =
         before.as_ref().map(|before| configured::changes(before, &imported)).unwrap_or_default();
     imported.previous = before.and_then(|before| kept(before, &imported));
@@ -149,6 +152,47 @@ fn previous(path: &Path) -> Result<Option<Imported>, Failure> {
             "name another file with --records",
         )),
     }
+}
+
+/// Refuses an import that lacks what the one before had: a claim that rests on it would go without a word.
+fn keeps(before: &Imported, now: &Imported, records: &Path) -> Result<(), Failure> {
+    let kinds = [
+        (
+            before.outbound.is_some() && now.outbound.is_none(),
+            "the outbound connectors",
+            "outbound/configured would not be claimed any more",
+        ),
+        (
+            before.inbound.is_some() && now.inbound.is_none(),
+            "the inbound connectors",
+            "inbound/configured would not be claimed any more",
+        ),
+        (
+            before.rules.is_some() && now.rules.is_none(),
+            "the mail flow rules",
+            "outbound/configured would be unknown",
+        ),
+        (
+            before.accepted_domains.is_some() && now.accepted_domains.is_none(),
+            "our own domains",
+            "they would be taken for partners'",
+        ),
+        (
+            before.transport.is_some() && now.transport.is_none(),
+            "the transport settings",
+            "how long mail is tried would not be known",
+        ),
+    ];
+    let Some((_, what, why)) = kinds.into_iter().find(|(is_lost, _, _)| *is_lost) else {
+        return Ok(());
+    };
+    Err(Failure::usage(
+        format!("{what} of the last import are no longer there: {why}"),
+        format!(
+            "import all files at once; to leave them out for good, remove {} first",
+            records.display()
+        ),
+    ))
 }
 
 /// What is kept of the import before: itself, or what it kept where nothing changed since.

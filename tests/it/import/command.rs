@@ -197,6 +197,32 @@ fn a_copy_makes_no_export_younger() {
     assert!(out.contains("the records were exported at 2023-11-14T22:13:20Z"), "{out}");
 }
 
+/// A claim that is gone without a word would look like a partner without an agreement.
+#[test]
+fn an_import_that_forgets_a_file_is_refused() {
+    for (file, what) in [
+        ("outbound.json", "outbound/configured would not be claimed any more"),
+        ("inbound.json", "inbound/configured would not be claimed any more"),
+        ("rules.json", "the mail flow rules of the last import are no longer there"),
+        ("domains.json", "our own domains of the last import are no longer there"),
+        ("transport.json", "the transport settings of the last import"),
+    ] {
+        let folder = folder(&EXCHANGE);
+        import_exchange(folder.path());
+        let before = fs::read(folder.path().join("exchange.json")).unwrap();
+        let others = FILES.into_iter().filter(|one| *one != file);
+        let args: Vec<&str> =
+            ["import", "exchange", "-o", "mxwarden.toml"].into_iter().chain(others).collect();
+        let (code, out, err) = mxwarden(folder.path(), &args);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{file}");
+        assert!(err.contains(what) && err.contains("import all files at once"), "{err}");
+        assert_eq!(fs::read(folder.path().join("exchange.json")).unwrap(), before);
+        // Said so, it is let go.
+        fs::remove_file(folder.path().join("exchange.json")).unwrap();
+        assert_eq!(mxwarden(folder.path(), &args).0, Some(0), "{file}");
+    }
+}
+
 #[test]
 fn a_failed_export_is_no_tenant_without_connectors() {
     let folder = folder(&EXCHANGE);
