@@ -175,6 +175,23 @@ fn finding(
     finding
 }
 
+/// A finding whose repair stops mail of a partner that is not ready for it: what comes before it is told before it.
+fn finding_with_care(
+    id: FindingId,
+    severity: Severity,
+    subject: &str,
+    seen: impl Into<String>,
+    expected: impl Into<String>,
+    repair: &str,
+) -> Finding {
+    let mut finding = Finding::new(id, severity, subject, seen, expected);
+    finding.advice = format!(
+        "First agree on the date with the partner, and see that all its servers present the certificate with its \
+         whole chain: from the next command on all other mail is refused. Then {repair} Then import again."
+    );
+    finding
+}
+
 /// What a command for this platform looks like; none where it is not known.
 fn on(
     platform: Platform,

@@ -447,6 +447,25 @@ fn advice_is_a_command_to_paste() {
     check(json!({"MtaStsMode": "None"}), &format!("{set} -MtaStsMode Opportunistic"));
 }
 
+/// Pasted in the order of the advice, nothing stops the partner's mail: the caution comes first, then one command.
+#[test]
+fn what_stops_mail_is_told_after_its_caution() {
+    #[track_caller]
+    fn check(patch: Value, expect: &str) {
+        let imported = import(&[("inbound.json", vec![inbound(patch)])]);
+        let judgement = Agreed::default().judge(&imported, Direction::Inbound);
+        let advice = &judgement.findings()[0].advice;
+        let command = format!("Then `Set-InboundConnector -Identity 'From Fabrikam' {expect}`.");
+        let at = advice.find(&command).unwrap_or_else(|| panic!("{advice}"));
+        assert!(advice.find("First agree on the date with the partner").unwrap() < at, "{advice}");
+        assert_eq!(advice.matches("Set-InboundConnector").count(), 1, "{advice}");
+    }
+    check(json!({"RestrictDomainsToCertificate": false}), "-RestrictDomainsToCertificate $true");
+    let both = "-TlsSenderCertificateName '*.fabrikam.test' -RestrictDomainsToCertificate $true";
+    check(json!({"TlsSenderCertificateName": null}), both);
+    check(json!({"TlsSenderCertificateName": "*.northwind.test"}), both);
+}
+
 #[test]
 fn a_change_between_imports_is_told_with_its_time() {
     let of = |records| import(&[("outbound.json", records)]);
