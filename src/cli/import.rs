@@ -266,16 +266,20 @@ fn table(draft: &Draft, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn beside(draft: &Draft, out: &mut dyn Write) -> io::Result<()> {
+    for what in &draft.left_out {
+        writeln!(out, "left out: {what}")?;
+    }
     for remark in &draft.remarks {
         writeln!(out, "to do: {remark}")?;
     }
-    if let Some(script) = draft.script.as_ref().filter(|script| !script.add.is_empty()) {
-        writeln!(
-            out,
-            "\nPowerShell that puts the canary domains under the connectors:\n\n{}",
-            script.add.trim_end()
-        )?;
-        writeln!(out, "\nand that takes all of it away again:\n\n{}", script.remove.trim_end())?;
+    let Some(script) = &draft.script else { return Ok(()) };
+    for (what, script) in [
+        ("puts the canary domains under the connectors", script.add.trim_end()),
+        ("takes the canary domains away again", script.remove.trim_end()),
+    ] {
+        if !script.is_empty() {
+            writeln!(out, "\nPowerShell that {what}:\n\n{script}")?;
+        }
     }
     Ok(())
 }
