@@ -354,7 +354,8 @@ pub enum ImportCommand {
     #[command(after_long_help = "Run on the Postfix host, and import both files at once:\n\n\
         postconf > postconf.txt\n\
         cp /etc/postfix/tls_policy tls_policy    # the file that smtp_tls_policy_maps names\n\n\
-        `postconf -n` will do as well: what it leaves out has its default.")]
+        `postconf -n` will do as well: what it leaves out has its default. The records are as old as the oldest file, \
+        so make both anew, and copy them to this host with their times (`scp -p`).")]
     Postfix(ImportFilesArgs),
 }
 
