@@ -353,8 +353,12 @@ pub enum ImportCommand {
     #[command(after_long_help = format!(
         "Run in PowerShell, with the module ExchangeOnlineManagement 3 or later and the role View-Only \
          Configuration, and import all files at once:\n\n{}\n\n\
-         Without rules.json a connector that works through mail flow rules cannot be judged. Connectors and \
-         partners that stand in the configuration already are kept as they are: what was agreed is yours to say.",
+         Where you write files of your own, put `[]` into one of which there are none, and copy them with their \
+         times (`scp -p`): without ExportedAt the time of the file counts.\n\n\
+         outbound/configured needs outbound.json and rules.json: mail flow rules go before connectors, so without \
+         them it is unknown. inbound/configured needs inbound.json. domains.json tells our domains from partners', \
+         and transport.json how long mail is tried. Connectors and partners that stand in the configuration \
+         already are kept as they are: what was agreed is yours to say.",
         crate::config::exchange::EXPORT
     ))]
     Exchange(ImportFilesArgs),
@@ -362,7 +366,8 @@ pub enum ImportCommand {
     #[command(after_long_help = "Run on the Postfix host, and import both files at once:\n\n\
         postconf > postconf.txt\n\
         cp /etc/postfix/tls_policy tls_policy    # the file that smtp_tls_policy_maps names\n\n\
-        `postconf -n` will do as well: what it leaves out has its default.")]
+        `postconf -n` will do as well: what it leaves out has its default. The records are as old as the oldest file, \
+        so make both anew, and copy them to this host with their times (`scp -p`).")]
     Postfix(ImportFilesArgs),
 }
 

@@ -36,14 +36,15 @@ pub(super) fn run(args: &ImportArgs, out: &mut dyn Write) -> Result<u8, Failure>
         let hint = format!("`{hint}` prints how the files are made");
         return Err(Failure::usage("no file was given", hint));
     }
-    let (exports, exported_at) = read(&files.files)?;
+    let now = Clock::system().now();
+    let exports = read(&files.files, now)?;
     let (imported, notes) = match &args.command {
         ImportCommand::Exchange(_) => {
-            let read = exchange::read(&exports, exported_at)?;
+            let read = exchange::read(&exports, now)?;
             (read.imported, read.notes)
         }
         ImportCommand::Postfix(_) => {
-            let read = postfix::read(&exports, exported_at)?;
+            let read = postfix::read(&exports, now)?;
             (read.imported, read.notes)
         }
     };
@@ -65,6 +66,9 @@ fn write_all(
     };
     let is_written = args.output.is_some() || args.records.is_some();
     let before = if is_written { previous(&records)? } else { None };
+    if let Some(before) = &before {
+        keeps(before, &imported, &records)?;
+    }
     let changes =
         before.as_ref().map(|before| configured::changes(before, &imported)).unwrap_or_default();
     imported.previous = before.and_then(|before| kept(before, &imported));
@@ -117,25 +121,21 @@ fn write_all(
     Ok(())
 }
 
-/// The files, and when the oldest of them was made: what an old file says is old, whenever it is imported.
-fn read(paths: &[PathBuf]) -> Result<(Vec<ExportFile>, Timestamp), Failure> {
-    let mut oldest = Clock::system().now();
+/// The files, and when each was written: what an old file says is old, whenever it is imported.
+fn read(paths: &[PathBuf], now: Timestamp) -> Result<Vec<ExportFile>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         let unreadable =
             |error: io::Error| anyhow::anyhow!("cannot read {}: {error}", path.display());
         let file = fs::File::open(path).map_err(unreadable)?;
-        let made_at =
+        let written_at =
             file.metadata().and_then(|metadata| metadata.modified()).map_err(unreadable)?;
-        if let Ok(made_at) = Timestamp::try_from(made_at) {
-            oldest = oldest.min(made_at);
-        }
+        let written_at = Timestamp::try_from(written_at).unwrap_or(now);
         let mut bytes = Vec::new();
         file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        files.push(ExportFile { path: path.clone(), bytes });
+        files.push(ExportFile { path: path.clone(), bytes, written_at });
     }
-    // The records are told to the second.
-    Ok((files, Timestamp::from_second(oldest.as_second()).unwrap_or(oldest)))
+    Ok(files)
 }
 
 /// The records of the import before; a file of another kind is not overwritten.
@@ -154,10 +154,56 @@ fn previous(path: &Path) -> Result<Option<Imported>, Failure> {
     }
 }
 
+/// Refuses an import that lacks what the one before had: a claim that rests on it would go without a word.
+fn keeps(before: &Imported, now: &Imported, records: &Path) -> Result<(), Failure> {
+    let kinds = [
+        (
+            before.outbound.is_some() && now.outbound.is_none(),
+            "the outbound connectors",
+            "outbound/configured would not be claimed any more",
+        ),
+        (
+            before.inbound.is_some() && now.inbound.is_none(),
+            "the inbound connectors",
+            "inbound/configured would not be claimed any more",
+        ),
+        (
+            before.rules.is_some() && now.rules.is_none(),
+            "the mail flow rules",
+            "outbound/configured would be unknown",
+        ),
+        (
+            before.accepted_domains.is_some() && now.accepted_domains.is_none(),
+            "our own domains",
+            "they would be taken for partners'",
+        ),
+        (
+            before.transport.is_some() && now.transport.is_none(),
+            "the transport settings",
+            "how long mail is tried would not be known",
+        ),
+    ];
+    let Some((_, what, why)) = kinds.into_iter().find(|(is_lost, _, _)| *is_lost) else {
+        return Ok(());
+    };
+    Err(Failure::usage(
+        format!("{what} of the last import are no longer there: {why}"),
+        format!(
+            "import all files at once; to leave them out for good, remove {} first",
+            records.display()
+        ),
+    ))
+}
+
 /// What is kept of the import before: itself, or what it kept where nothing changed since.
 fn kept(mut before: Imported, now: &Imported) -> Option<Box<Imported>> {
     let older = before.previous.take();
-    let same = Imported { exported_at: now.exported_at, previous: None, ..before.clone() };
+    let same = Imported {
+        exported_at: now.exported_at,
+        dated: now.dated,
+        previous: None,
+        ..before.clone()
+    };
     if same == *now { older } else { Some(Box::new(before)) }
 }
 
@@ -220,16 +266,20 @@ fn table(draft: &Draft, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn beside(draft: &Draft, out: &mut dyn Write) -> io::Result<()> {
+    for what in &draft.left_out {
+        writeln!(out, "left out: {what}")?;
+    }
     for remark in &draft.remarks {
         writeln!(out, "to do: {remark}")?;
     }
-    if let Some(script) = draft.script.as_ref().filter(|script| !script.add.is_empty()) {
-        writeln!(
-            out,
-            "\nPowerShell that puts the canary domains under the connectors:\n\n{}",
-            script.add.trim_end()
-        )?;
-        writeln!(out, "\nand that takes all of it away again:\n\n{}", script.remove.trim_end())?;
+    let Some(script) = &draft.script else { return Ok(()) };
+    for (what, script) in [
+        ("puts the canary domains under the connectors", script.add.trim_end()),
+        ("takes the canary domains away again", script.remove.trim_end()),
+    ] {
+        if !script.is_empty() {
+            writeln!(out, "\nPowerShell that {what}:\n\n{script}")?;
+        }
     }
     Ok(())
 }

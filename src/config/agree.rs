@@ -1,7 +1,7 @@
 //! Holds the tables of a configuration against each other.
 //!
 //! 1. Names are unique, and lead somewhere of the right direction.
-//! 2. A canary domain belongs to one connector and one personality (contract §4).
+//! 2. A canary domain belongs to one connector and one personality (contract §4), and to no partner.
 //! 3. Probes write as whom they should, to whom they may.
 
 use super::{
@@ -17,7 +17,7 @@ use crate::model::{
     partner::Organisation,
 };
 use crate::wire::name::Domain;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that was read and refers to something else.
 pub(super) struct Tables<'a> {
@@ -47,6 +47,7 @@ impl Tables<'_> {
             self.is_used(connector);
         }
         self.canary_domains();
+        self.partners_are_no_canaries();
     }
 
     fn unique<'b>(&self, kind: &str, names: impl Iterator<Item = &'b Placed<String>>) {
@@ -252,6 +253,22 @@ impl Tables<'_> {
                 let hint =
                     format!("a [[canary]] with personality = \"{personality}\" and this domain");
                 self.told.warn(&canary.place, what, &hint);
+            }
+        }
+    }
+
+    /// A canary misbehaves: as a partner's domain it would be violated by design.
+    fn partners_are_no_canaries(&self) {
+        let stated = self.connectors.iter().flat_map(|connector| &connector.canaries);
+        let taken = self.canaries.iter().flat_map(|canary| &canary.domains);
+        let canaries: BTreeSet<&Domain> =
+            stated.map(|canary| &canary.value.1).chain(taken.map(|domain| &domain.value)).collect();
+        for domain in self.partners.iter().flat_map(|partner| &partner.domains) {
+            if canaries.contains(&domain.value) {
+                let what = format!("`{}` is a canary's domain", domain.value);
+                let hint =
+                    "take it out of `domains`: what it receives is judged at sender-enforces alone";
+                self.told.mistake(&domain.place, what, hint);
             }
         }
     }

@@ -111,6 +111,13 @@ fn outbound(section: &Section<'_>, files: &Files, read: &mut ReadConnector) -> O
     let sender = section.section("sender");
     let networks = sender.list_by("networks", NETWORK, network);
     let ehlo = sender.list::<NamePattern>("ehlo", PATTERN);
+    if !read.canaries.is_empty() && !sender.has_items("networks") {
+        sender.warn(
+            "networks",
+            "is missing: a refusal that does not come from the control's very address is told as unattributed",
+            "networks = [\"198.51.100.0/28\"]: every address your mail system sends from",
+        );
+    }
     OutboundConnector {
         name: name_of(read),
         requirement,

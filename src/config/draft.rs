@@ -3,18 +3,26 @@
 //! 1. Nothing that is written already is touched: a connector of that name, a partner with that domain. What was
 //!    agreed is the operator's to say, and a record that got weaker must not weaken what it is held against.
 //! 2. What is new is put behind what is there; without a configuration a whole one is made.
-//! 3. What was found is told in a table, and how the canaries come under the connectors in PowerShell.
+//! 3. What is ours is nobody's partner: our domains, what lies below them, and canaries' domains (`ground`). It is
+//!    left out and told.
+//! 4. What was found is told in a table, and how the canaries come under the connectors in PowerShell.
 //!
-//! Invariant: importing the same records again changes nothing.
+//! Invariant: importing the same records again changes nothing; a drafted line is valid where it stands once its `#` is
+//! taken away.
 
 mod canaries;
+mod ground;
 mod powershell;
 mod write;
 
 pub use powershell::Script;
 
-use crate::model::imported::{DomainPattern, Imported, InboundRecord, OutboundRecord, Platform};
+use crate::model::{
+    canary::Personality,
+    imported::{DomainPattern, Imported, InboundRecord, OutboundRecord, Platform},
+};
 use crate::wire::name::Domain;
+use ground::{Ground, Whose, domain_of};
 use std::{collections::BTreeSet, fmt::Write as _};
 use toml::de::{DeTable, DeValue};
 
@@ -25,6 +33,8 @@ pub struct Draft {
     pub toml: String,
     /// What was found, in the order of the records.
     pub found: Vec<Found>,
+    /// Domains of which no partner was made, in words.
+    pub left_out: Vec<String>,
     /// What a person has to do besides, in words.
     pub remarks: Vec<String>,
     /// How the canary domains come under the connectors, and away again; none where the platform is another.
@@ -72,7 +82,7 @@ pub fn draft(imported: &Imported, around: Surroundings<'_>) -> Result<Draft, Not
         Some(text) => Known::read(text)?,
         None => Known::default(),
     };
-    let base = canaries::base(imported, around.canaries);
+    let ground = Ground::new(imported, &known, around.canaries);
     let mut toml = around.existing.unwrap_or_default().to_owned();
     if !toml.is_empty() && !toml.ends_with('\n') {
         toml.push('\n');
@@ -85,19 +95,29 @@ pub fn draft(imported: &Imported, around: Surroundings<'_>) -> Result<Draft, Not
     } else if !known.records.contains(around.records) {
         remarks.push(format!("add {} to `records` of [imported]", write::text(around.records)));
     }
-    let mut draft = Draft { toml, found: Vec::new(), remarks, script: None };
+    let mut draft = Draft { toml, found: Vec::new(), left_out: Vec::new(), remarks, script: None };
     let mut names = known.connectors.clone();
     for record in imported.outbound.iter().flatten() {
-        draft.outbound(imported, record, &base, &mut names);
+        draft.outbound(&ground, record, &mut names);
     }
     for record in imported.inbound.iter().flatten() {
-        draft.inbound(imported, record, &mut names);
+        draft.inbound(&ground, record, &mut names);
     }
-    partners(imported, &known, &mut draft);
+    partners(&ground, &known, &mut draft);
+    left_out(&ground, &mut draft);
     draft.script = match imported.platform {
-        Platform::ExchangeOnline => Some(powershell::script(imported, &base)),
+        Platform::ExchangeOnline => powershell::script(&ground),
         Platform::Postfix => None,
     };
+    let is_open = |record: &OutboundRecord| {
+        ground.is_for_partners(&record.domains) && ground.zone(record).is_none()
+    };
+    if imported.platform == Platform::ExchangeOnline
+        && imported.outbound.iter().flatten().any(is_open)
+    {
+        let what = "canary domains: nothing says below which domain; give --canaries DOMAIN, or domains.json";
+        draft.remarks.push(what.to_owned());
+    }
     if imported.transport.as_ref().is_some_and(|t| t.allows_legacy_clients == Some(true)) {
         let what = "clients may speak TLS 1.0 and 1.1: `Set-TransportConfig -AllowLegacyTLSClients $false`";
         draft.remarks.push(what.to_owned());
@@ -108,18 +128,17 @@ pub fn draft(imported: &Imported, around: Surroundings<'_>) -> Result<Draft, Not
 impl Draft {
     fn outbound(
         &mut self,
-        imported: &Imported,
+        ground: &Ground<'_>,
         record: &OutboundRecord,
-        base: &str,
         names: &mut BTreeSet<String>,
     ) {
-        let became = if !is_for_partners(imported, &record.domains) {
-            "left out: it is for no partner's domain"
-        } else if names.contains(&record.name) {
+        let became = if names.contains(&record.name) {
             "kept as it stands"
+        } else if !ground.is_for_partners(&record.domains) {
+            nobodys(ground, &record.domains)
         } else {
             names.insert(record.name.clone());
-            write::outbound(&mut self.toml, imported, record, base);
+            write::outbound(&mut self.toml, ground, record);
             "new"
         };
         self.found.push(Found {
@@ -133,17 +152,17 @@ impl Draft {
 
     fn inbound(
         &mut self,
-        imported: &Imported,
+        ground: &Ground<'_>,
         record: &InboundRecord,
         names: &mut BTreeSet<String>,
     ) {
-        let became = if !is_for_partners(imported, &record.domains) {
-            "left out: it is for no partner's domain"
-        } else if names.contains(&record.name) {
+        let became = if names.contains(&record.name) {
             "kept as it stands"
+        } else if !ground.is_for_partners(&record.domains) {
+            nobodys(ground, &record.domains)
         } else {
             names.insert(record.name.clone());
-            write::inbound(&mut self.toml, imported, record);
+            write::inbound(&mut self.toml, ground, record);
             "new"
         };
         self.found.push(Found {
@@ -156,28 +175,44 @@ impl Draft {
     }
 }
 
-/// Whether a rule names a domain that is a partner's: not ours, and not everybody's.
-fn is_for_partners(imported: &Imported, domains: &[DomainPattern]) -> bool {
-    domains.iter().any(|pattern| partner_domain(imported, pattern).is_some())
+/// Why no connector is made of a rule that is for no partner.
+fn nobodys(ground: &Ground<'_>, domains: &[DomainPattern]) -> &'static str {
+    let whose = domains.iter().filter_map(domain_of).map(|domain| ground.whose(domain)).min();
+    match whose {
+        Some(Whose::Canary) => "left out: a canary's domain",
+        Some(Whose::OursBelow) => "left out: below our own domains",
+        Some(Whose::Ours | Whose::Partner) | None => "left out: it is for no partner's domain",
+    }
 }
 
-fn partner_domain<'a>(imported: &Imported, pattern: &'a DomainPattern) -> Option<&'a Domain> {
-    match pattern {
-        DomainPattern::All => None,
-        DomainPattern::Exact(domain) | DomainPattern::Under(domain) => {
-            let ours =
-                imported.accepted_domains.iter().flatten().any(|ours| ours.domain == *domain);
-            (!ours).then_some(domain)
+/// Tells the domains that are ours and stand beside partners' in a rule.
+fn left_out(ground: &Ground<'_>, draft: &mut Draft) {
+    let imported = ground.imported;
+    let out = imported.outbound.iter().flatten().map(|record| &record.domains);
+    let inward = imported.inbound.iter().flatten().map(|record| &record.domains);
+    let beside = out.chain(inward).filter(|domains| ground.is_for_partners(domains));
+    let domains: BTreeSet<&Domain> = beside.flatten().filter_map(domain_of).collect();
+    for (whose, what) in
+        [(Whose::Canary, "a canary's domain"), (Whose::OursBelow, "below our own domains")]
+    {
+        let own: Vec<&str> = domains
+            .iter()
+            .filter(|domain| ground.whose(domain) == whose)
+            .map(|domain| domain.as_str())
+            .collect();
+        if !own.is_empty() {
+            draft.left_out.push(format!("{what}: {}", own.join(", ")));
         }
     }
 }
 
 /// One partner a domain: whose domains belong together, no record tells.
-fn partners(imported: &Imported, known: &Known, draft: &mut Draft) {
+fn partners(ground: &Ground<'_>, known: &Known, draft: &mut Draft) {
+    let imported = ground.imported;
     let out = imported.outbound.iter().flatten().flat_map(|record| &record.domains);
     let inward = imported.inbound.iter().flatten().flat_map(|record| &record.domains);
     let mut domains: Vec<&Domain> = Vec::new();
-    for domain in out.chain(inward).filter_map(|pattern| partner_domain(imported, pattern)) {
+    for domain in out.chain(inward).filter_map(|pattern| ground.partner_domain(pattern)) {
         if !domains.contains(&domain) {
             domains.push(domain);
         }
@@ -222,6 +257,10 @@ fn listed(domains: &[DomainPattern]) -> String {
 struct Known {
     has_organisation: bool,
     has_imported: bool,
+    /// Our mail domains.
+    ours: BTreeSet<String>,
+    /// Canaries' domains, those of drafted lines that nobody has filled in yet as well.
+    canaries: BTreeSet<String>,
     records: BTreeSet<String>,
     connectors: BTreeSet<String>,
     partners: Vec<KnownPartner>,
@@ -255,8 +294,18 @@ impl Known {
                 .flat_map(|items| items.iter())
                 .filter_map(|item| item.get_ref().as_table())
         };
-        let imported = root.get("imported").and_then(|value| value.get_ref().as_table());
+        let table = |key: &str| root.get(key).and_then(|value| value.get_ref().as_table());
+        let imported = table("imported");
+        let mut canaries = drafted_canaries(text);
+        for connector in tables("connector") {
+            let own = connector.get("canaries").and_then(|value| value.get_ref().as_table());
+            let own = own.into_iter().flat_map(|table| table.values());
+            canaries.extend(own.filter_map(|one| one.get_ref().as_str()).map(str::to_lowercase));
+        }
+        canaries.extend(tables("canary").flat_map(|canary| texts(canary.get("domains"))));
         Ok(Self {
+            ours: texts(table("organisation").and_then(|table| table.get("domains"))),
+            canaries,
             has_organisation: root.contains_key("organisation"),
             has_imported: imported.is_some(),
             records: texts(imported.and_then(|table| table.get("records"))),
@@ -275,4 +324,16 @@ impl Known {
     fn partner_names(&self) -> BTreeSet<String> {
         self.partners.iter().map(|partner| partner.name.clone()).collect()
     }
+}
+
+/// The canary domains of lines that were drafted and wait for a person: they stand under connectors, perhaps, and not
+/// yet in the configuration.
+fn drafted_canaries(text: &str) -> BTreeSet<String> {
+    let domain = |line: &str| {
+        let (key, value) = line.strip_prefix('#')?.split_once('=')?;
+        let is_personality = Personality::ALL.iter().any(|one| one.as_str() == key.trim());
+        let domain = value.trim().strip_prefix('"')?.split('"').next()?;
+        is_personality.then(|| domain.to_lowercase())
+    };
+    text.lines().filter_map(domain).collect()
 }

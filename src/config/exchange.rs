@@ -2,7 +2,8 @@
 //!
 //! 1. Each file is brought to text and to records (`shape`); what kind they are, their properties tell.
 //! 2. Each record is read property by property (`fields`, `records`).
-//! 3. A connector that stands in two files is one, by its Guid: test-mode connectors are exported apart.
+//! 3. When it was exported it says itself; where it does not, its file's time counts. The oldest holds for all.
+//! 4. A connector that stands in two files is one, by its Guid: test-mode connectors are exported apart.
 //!
 //! Invariant: every mistake of every file is told at once, and with one nothing is imported.
 
@@ -13,21 +14,36 @@ pub(super) mod shape;
 mod tests;
 
 use super::import::{ExportFile, ImportErrors, LARGEST, Remark};
-use crate::model::imported::{Imported, Platform};
+use crate::model::imported::{Dated, Imported, Platform};
 use fields::{Fields, Told};
 use jiff::Timestamp;
-use shape::Kind;
+use shape::{Export, Kind};
 
-/// What to run in PowerShell, connected with `Connect-ExchangeOnline`, so that the files hold everything.
+/// What to run in PowerShell, 5.1 or 7, so that the files hold everything, each with the time it was made.
+///
+/// A list within an object is a list with one record and with none as well, `[]`, in both. A cmdlet that fails ends its
+/// line before the file is begun: a session that has expired must not look like a tenant without connectors.
 pub const EXPORT: &str = "\
 Connect-ExchangeOnline
-& { Get-OutboundConnector; Get-OutboundConnector -IncludeTestModeConnectors $true } |
-  ConvertTo-Json -Depth 5 | Out-File outbound.json -Encoding utf8
-Get-InboundConnector | ConvertTo-Json -Depth 5 | Out-File inbound.json -Encoding utf8
-Get-TransportRule -ResultSize Unlimited |
-  ConvertTo-Json -Depth 5 | Out-File rules.json -Encoding utf8
-Get-AcceptedDomain | ConvertTo-Json -Depth 5 | Out-File domains.json -Encoding utf8
-Get-TransportConfig | ConvertTo-Json -Depth 5 | Out-File transport.json -Encoding utf8";
+$ErrorActionPreference = 'Stop'
+function Now { [DateTime]::UtcNow.ToString('o') }
+ConvertTo-Json -Depth 6 -InputObject @{ ExportedAt = Now; value = @(
+  Get-OutboundConnector -ErrorAction Stop
+  Get-OutboundConnector -IsTransportRuleScoped $true -ErrorAction Stop
+  Get-OutboundConnector -IncludeTestModeConnectors $true -ErrorAction Stop
+) } | Out-File outbound.json -Encoding utf8
+ConvertTo-Json -Depth 6 -InputObject @{ ExportedAt = Now; value = @(
+  Get-InboundConnector -ErrorAction Stop
+) } | Out-File inbound.json -Encoding utf8
+ConvertTo-Json -Depth 6 -InputObject @{ ExportedAt = Now; value = @(
+  Get-TransportRule -ResultSize Unlimited -ErrorAction Stop
+) } | Out-File rules.json -Encoding utf8
+ConvertTo-Json -Depth 6 -InputObject @{ ExportedAt = Now; value = @(
+  Get-AcceptedDomain -ErrorAction Stop
+) } | Out-File domains.json -Encoding utf8
+ConvertTo-Json -Depth 6 -InputObject @{ ExportedAt = Now; value = @(
+  Get-TransportConfig -ErrorAction Stop
+) } | Out-File transport.json -Encoding utf8";
 
 /// What was read, and what there is to say about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,17 +54,19 @@ pub struct Read {
     pub notes: Vec<Remark>,
 }
 
-/// Reads exports that were made at `exported_at`, the oldest of them.
+/// Reads exports, by a clock that says `now`.
 ///
 /// # Errors
 ///
 /// Every mistake of every file.
-pub fn read(files: &[ExportFile], exported_at: Timestamp) -> Result<Read, ImportErrors> {
+pub fn read(files: &[ExportFile], now: Timestamp) -> Result<Read, ImportErrors> {
     let told = Told::default();
-    let mut imported = Imported::empty(Platform::ExchangeOnline, exported_at);
+    let mut imported = Imported::empty(Platform::ExchangeOnline, now);
+    imported.dated = Dated::ByExport;
     for file in files {
-        take(file, &mut imported, &told);
+        take(file, now, &mut imported, &told);
     }
+    imported.exported_at = whole_seconds(imported.exported_at);
     let (mistakes, notes) = (told.mistakes.into_inner(), told.notes.into_inner());
     if mistakes.is_empty() {
         Ok(Read { imported, notes })
@@ -57,21 +75,28 @@ pub fn read(files: &[ExportFile], exported_at: Timestamp) -> Result<Read, Import
     }
 }
 
-fn take(file: &ExportFile, imported: &mut Imported, told: &Told) {
+/// Records are told to the second.
+pub(super) fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+fn take(file: &ExportFile, now: Timestamp, imported: &mut Imported, told: &Told) {
     let path = file.path.as_path();
     if file.bytes.len() as u64 > LARGEST {
         let what = format!("is larger than {} MiB", LARGEST / 1024 / 1024);
         told.mistake(path, String::new(), what, "export the connectors alone");
         return;
     }
-    let objects = match shape::records(&file.bytes) {
-        Ok(objects) => objects,
+    let export = match shape::read(&file.bytes) {
+        Ok(export) => export,
         Err(what) => {
             let hint = "`mxwarden import exchange --help` prints the commands that make it";
             told.mistake(path, String::new(), what, hint);
             return;
         }
     };
+    date(file, &export, now, imported, told);
+    let objects = export.records;
     if objects.is_empty() {
         match shape::kind_of_empty(file) {
             Some(kind) => begin(kind, imported),
@@ -91,6 +116,26 @@ fn take(file: &ExportFile, imported: &mut Imported, told: &Told) {
             }
         }
     }
+}
+
+/// The oldest export counts, and one that does not say when it was made has the time of its file.
+fn date(file: &ExportFile, export: &Export, now: Timestamp, imported: &mut Imported, told: &Told) {
+    let path = file.path.as_path();
+    let of_all = Fields::around(path, &export.around, told).exported_at(now);
+    let of_each: Vec<Option<Timestamp>> = export
+        .records
+        .iter()
+        .enumerate()
+        .map(|(at, record)| Fields::of(path, at, record, told).exported_at(now))
+        .collect();
+    let oldest = of_all.into_iter().chain(of_each.iter().copied().flatten()).min();
+    let is_told = of_all.is_some() || !of_each.is_empty() && of_each.iter().all(Option::is_some);
+    let by_file = if is_told { None } else { Some(file.written_at) };
+    if by_file.is_some() {
+        imported.dated = Dated::ByFile;
+    }
+    let exported_at = oldest.into_iter().chain(by_file).min().unwrap_or(now);
+    imported.exported_at = imported.exported_at.min(exported_at);
 }
 
 /// This kind was exported, whatever was in it.

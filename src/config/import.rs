@@ -1,5 +1,6 @@
 //! Why an export of connectors could not be taken over, in the operator's words; and what to think about in it.
 
+use jiff::Timestamp;
 use std::{fmt, path::PathBuf};
 
 /// How much of an export is read: far more than any organisation has connectors.
@@ -62,4 +63,6 @@ pub struct ExportFile {
     pub path: PathBuf,
     /// What is in it.
     pub bytes: Vec<u8>,
+    /// When it was last written, by its file system: a copy may be younger than what it holds.
+    pub written_at: Timestamp,
 }

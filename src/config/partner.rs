@@ -50,6 +50,7 @@ fn domains(section: &Section<'_>, hint: &str) -> Option<Vec<Placed<Domain>>> {
 pub(super) struct ReadPartner {
     pub(super) name: Option<Placed<String>>,
     pub(super) formerly: Option<Placed<String>>,
+    pub(super) domains: Vec<Placed<Domain>>,
     pub(super) outbound: Option<Placed<String>>,
     pub(super) inbound: Option<Placed<String>>,
     pub(super) mail_from: Option<Placed<Mailbox>>,
@@ -85,10 +86,10 @@ pub(super) fn read(section: &Section<'_>) -> ReadPartner {
     let echo = section.section("echo");
     let echo = echo.is_there().then(|| read_echo(&echo)).flatten();
     let value = |text: &Option<Placed<String>>| text.as_ref().map(|text| text.value.clone());
-    let partner = name.as_ref().zip(domains).map(|(name, domains)| Partner {
+    let partner = name.as_ref().zip(domains.as_ref()).map(|(name, domains)| Partner {
         name: name.value.clone(),
         formerly: value(&formerly),
-        domains: values(domains),
+        domains: domains.iter().map(|domain| domain.value.clone()).collect(),
         targets,
         labels,
         outbound: value(&outbound),
@@ -99,7 +100,8 @@ pub(super) fn read(section: &Section<'_>) -> ReadPartner {
     if let Some(partner) = &partner {
         tell_idle(section, partner);
     }
-    ReadPartner { name, formerly, outbound, inbound, mail_from, partner }
+    let domains = domains.unwrap_or_default();
+    ReadPartner { name, formerly, domains, outbound, inbound, mail_from, partner }
 }
 
 /// Tells what asks about mail that no connector is for.

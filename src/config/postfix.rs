@@ -14,7 +14,7 @@ mod policy;
 mod tests;
 
 use super::{
-    exchange::{Read, shape::text},
+    exchange::{Read, shape::text, whole_seconds},
     import::{ExportFile, ImportErrors, LARGEST, Remark},
 };
 use crate::model::imported::{AcceptedDomain, DomainPattern, Imported, OutboundRecord, Platform};
@@ -23,12 +23,12 @@ use jiff::Timestamp;
 use policy::{Policy, Setting};
 use std::{collections::BTreeMap, path::Path};
 
-/// Reads exports that were made at `exported_at`, the oldest of them.
+/// Reads exports, by a clock that says `now`. None of them says when it was made: the oldest file counts.
 ///
 /// # Errors
 ///
 /// Every mistake of every file.
-pub fn read(files: &[ExportFile], exported_at: Timestamp) -> Result<Read, ImportErrors> {
+pub fn read(files: &[ExportFile], now: Timestamp) -> Result<Read, ImportErrors> {
     let mut told = Told::default();
     let mut settings: BTreeMap<String, String> = BTreeMap::new();
     let mut entries: Vec<Entry> = Vec::new();
@@ -54,7 +54,8 @@ pub fn read(files: &[ExportFile], exported_at: Timestamp) -> Result<Read, Import
         given: files.first().map(|file| file.path.clone()).unwrap_or_default(),
     };
     postconf.check(tables, &mut told);
-    let mut imported = Imported::empty(Platform::Postfix, exported_at);
+    let oldest = files.iter().map(|file| file.written_at).min().map_or(now, |at| at.min(now));
+    let mut imported = Imported::empty(Platform::Postfix, whole_seconds(oldest));
     imported.outbound = Some(records(&postconf, &entries, &mut told));
     imported.accepted_domains = Some(postconf.domains());
     let Told { mistakes, notes } = told;

@@ -4,7 +4,8 @@
 //! 2. What it demands is held against the agreement: a weaker one is a violation.
 //! 3. A record that looks right and is not the one at work (off, in test mode, shadowed, …) is told; it violates
 //!    where nothing else does what was agreed.
-//! 4. What the records do not say keeps the claim unknown.
+//! 4. What the records do not say keeps the claim unknown. Exchange Online's mail flow rules go before connectors:
+//!    without them nothing is known of mail from us, neither good nor bad.
 //!
 //! Invariant: a property that was not reported is never taken for on or off.
 
@@ -26,7 +27,7 @@ use crate::model::{
     claim::Direction,
     connector::MailTarget,
     finding::{Finding, FindingId, Severity},
-    imported::{Imported, Platform},
+    imported::{Dated, Imported, Platform},
     judgement::{Judgement, Proof, Remarks, Violation},
     obstacle::{Obstacle, ObstacleId},
     requirement::Requirement,
@@ -106,9 +107,7 @@ pub fn judge(imports: &[Imported], agreement: &Agreement<'_>, standard: &Standar
     if agreement.direction == Direction::Outbound {
         outbound::look_around(import, agreement, &mut seen);
         if import.platform == Platform::ExchangeOnline && import.rules.is_none() {
-            seen.rules.push(
-                "mail flow rules, which may go before connectors, were not imported".to_owned(),
-            );
+            seen.without_rules(agreement.connector);
         }
     }
     seen.dedup();
@@ -142,6 +141,17 @@ impl Seen {
         self.obstacles = obstacles;
         self.rules.sort();
         self.rules.dedup();
+    }
+
+    /// A mail flow rule may send the mail to a weaker connector, and as well to a stronger one: what was found holds
+    /// only where there is none.
+    fn without_rules(&mut self, connector: &str) {
+        let detail = "mail flow rules go before connectors, and they were not imported: \
+                      rules.json (Get-TransportRule) is missing; import all files at once";
+        self.obstacles.insert(0, Obstacle::new(ObstacleId::RecordIncomplete, connector, detail));
+        for finding in &mut self.findings {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
     }
 
     fn incomplete(&mut self, subject: &str, detail: impl Into<String>) {
@@ -188,6 +198,23 @@ fn stops_mail(id: FindingId) -> bool {
     )
 }
 
+/// A finding whose repair stops mail of a partner that is not ready for it: what comes before it is told before it.
+fn finding_with_care(
+    id: FindingId,
+    severity: Severity,
+    subject: &str,
+    seen: impl Into<String>,
+    expected: impl Into<String>,
+    repair: &str,
+) -> Finding {
+    let mut finding = Finding::new(id, severity, subject, seen, expected);
+    finding.advice = format!(
+        "First agree on the date with the partner, and see that all its servers present the certificate with its \
+         whole chain: from the next command on all other mail is refused. Then {repair} Then import again."
+    );
+    finding
+}
+
 /// What a command for this platform looks like; none where it is not known.
 fn on(
     platform: Platform,
@@ -205,10 +232,16 @@ fn conclude(import: &Imported, seen: Seen, standard: &Standard) -> Judgement {
     let age = standard.now.duration_since(import.exported_at);
     let max_age = SignedDuration::try_from(standard.max_age).unwrap_or(SignedDuration::MAX);
     if age > max_age {
-        let detail = format!(
-            "the records were exported at {}, and what they say is not taken for true any more",
-            import.exported_at
-        );
+        let detail = match import.dated {
+            Dated::ByExport => format!(
+                "the records were exported at {}, and what they say is not taken for true any more",
+                import.exported_at
+            ),
+            Dated::ByFile => format!(
+                "the oldest file of the records is dated {}, and what they say is not taken for true any more",
+                import.exported_at
+            ),
+        };
         return unknown(Obstacle::new(ObstacleId::Stale, import.platform, detail), seen);
     }
     if let Some(violation) = violation {
@@ -218,7 +251,11 @@ fn conclude(import: &Imported, seen: Seen, standard: &Standard) -> Judgement {
     if let Some(first) = seen.obstacles.first().cloned() {
         return unknown(first, seen);
     }
-    let summary = format!("{}, as exported at {}", seen.rules.join("; "), import.exported_at);
+    let dated = match import.dated {
+        Dated::ByExport => "as exported at",
+        Dated::ByFile => "file dated",
+    };
+    let summary = format!("{}, {dated} {}", seen.rules.join("; "), import.exported_at);
     Judgement::compliant(Proof::since(import.exported_at), remarks(summary, seen))
 }
 

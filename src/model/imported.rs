@@ -22,8 +22,11 @@ pub struct Imported {
     pub format: String,
     /// Whose words they were.
     pub platform: Platform,
-    /// When the oldest of the exports was made, as far as its file tells.
+    /// When the oldest of the exports was made.
     pub exported_at: Timestamp,
+    /// How that is known.
+    #[serde(default)]
+    pub dated: Dated,
     /// The rules for mail from us; none where they were not exported.
     pub outbound: Option<Vec<OutboundRecord>>,
     /// The rules for mail to us; none where they were not exported.
@@ -37,6 +40,17 @@ pub struct Imported {
     /// The import before this one, without the one before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Self>>,
+}
+
+/// How it is known when records were exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dated {
+    /// The exports say it themselves.
+    ByExport,
+    /// By the time of a file, which a copy may have made younger.
+    #[default]
+    ByFile,
 }
 
 /// Whose words the records were.
@@ -311,6 +325,7 @@ impl Imported {
             format: FORMAT.to_owned(),
             platform,
             exported_at,
+            dated: Dated::default(),
             outbound: None,
             inbound: None,
             rules: None,

@@ -67,6 +67,7 @@ fn import(files: &[(&str, Vec<Value>)]) -> Imported {
         .map(|(name, records)| ExportFile {
             path: PathBuf::from(name),
             bytes: serde_json::to_vec(records).unwrap(),
+            written_at: EXPORTED_AT.parse().unwrap(),
         })
         .collect();
     let read = exchange::read(&files, EXPORTED_AT.parse().unwrap());
@@ -148,6 +149,7 @@ fn check_in(records: Vec<Value>, expect: &str) {
 fn what_was_agreed_and_is_said_is_proved() {
     let imported = import(&[
         ("outbound.json", vec![outbound(json!({}))]),
+        ("rules.json", vec![]),
         ("inbound.json", vec![inbound(json!({}))]),
     ]);
     for direction in [Direction::Outbound, Direction::Inbound] {
@@ -291,6 +293,26 @@ fn mail_flow_rules_go_before_connectors() {
     check(elsewhere(side("DomainValidation")), Some(vec![to_side]), "compliant");
 }
 
+/// A rule that nobody exported may send the mail to a weaker connector, or to a stronger one.
+#[test]
+fn without_mail_flow_rules_nothing_is_known_of_mail_from_us() {
+    #[track_caller]
+    fn check(records: Vec<Value>, expect: &str) {
+        let imported = import(&[("outbound.json", records)]);
+        let judgement = Agreed::default().judge(&imported, Direction::Outbound);
+        assert_eq!(told(&judgement), expect);
+        assert_eq!(judgement.proven_at(), None);
+        assert!(judgement.summary().contains("rules.json"), "{}", judgement.summary());
+    }
+    check(vec![outbound(json!({}))], "unknown ?record-incomplete");
+    let weaker = outbound(json!({"TlsSettings": "EncryptionOnly"}));
+    check(vec![weaker], "unknown (connector-weaker) ?record-incomplete");
+    check(vec![], "unknown (connector-missing) ?record-incomplete");
+    // Rules have no say in mail to us: a connector decides before them.
+    let imported = import(&[("inbound.json", vec![inbound(json!({}))])]);
+    assert_eq!(told(&Agreed::default().judge(&imported, Direction::Inbound)), "compliant");
+}
+
 #[test]
 fn the_rule_for_mail_to_us_has_a_finding_for_everything() {
     let one = |patch| vec![inbound(patch)];
@@ -353,7 +375,7 @@ fn a_name_that_is_set_and_not_demanded_is_a_warning_where_none_was_agreed() {
 
 #[test]
 fn versions_and_policies_that_were_agreed_are_asked_for() {
-    let imported = import(&[("outbound.json", vec![outbound(json!({}))])]);
+    let imported = import(&[("outbound.json", vec![outbound(json!({}))]), ("rules.json", vec![])]);
     let of = |requirement: Requirement| {
         let agreed = Agreed { requirement, ..Agreed::default() };
         told(&agreed.judge(&imported, Direction::Outbound))
@@ -366,10 +388,8 @@ fn versions_and_policies_that_were_agreed_are_asked_for() {
     assert_eq!(of(Requirement::of(Level::Ca)), "compliant");
     // There is nothing to compare TlsDomain with.
     assert_eq!(of(Requirement::of(Level::Name)), "unknown ?record-incomplete");
-    let off = import(&[(
-        "outbound.json",
-        vec![outbound(json!({"SmtpDaneMode": "None", "MtaStsMode": "None"}))],
-    )]);
+    let off = outbound(json!({"SmtpDaneMode": "None", "MtaStsMode": "None"}));
+    let off = import(&[("outbound.json", vec![off]), ("rules.json", vec![])]);
     let agreed = Agreed { requirement: Requirement::of(Level::MtaSts), ..Agreed::default() };
     assert_eq!(
         told(&agreed.judge(&off, Direction::Outbound)),
@@ -379,7 +399,7 @@ fn versions_and_policies_that_were_agreed_are_asked_for() {
 
 #[test]
 fn every_domain_of_the_partner_counts() {
-    let imported = import(&[("outbound.json", vec![outbound(json!({}))])]);
+    let imported = import(&[("outbound.json", vec![outbound(json!({}))]), ("rules.json", vec![])]);
     let domains = vec!["fabrikam.test".parse().unwrap(), "fabrikam.example".parse().unwrap()];
     let agreed = Agreed { domains, ..Agreed::default() };
     let judgement = agreed.judge(&imported, Direction::Outbound);
@@ -389,7 +409,8 @@ fn every_domain_of_the_partner_counts() {
 
 #[test]
 fn an_old_export_proves_nothing_and_one_not_made_neither() {
-    let imported = import(&[("outbound.json", vec![outbound(json!({"Enabled": false}))])]);
+    let off = outbound(json!({"Enabled": false}));
+    let imported = import(&[("outbound.json", vec![off]), ("rules.json", vec![])]);
     let agreed = Agreed { now: "2026-09-02T12:00:00Z", ..Agreed::default() };
     let judgement = agreed.judge(&imported, Direction::Outbound);
     assert_eq!(judgement.state(), State::Unknown);
@@ -427,6 +448,25 @@ fn advice_is_a_command_to_paste() {
         &format!("{set} -RecipientDomains @{{Add='fabrikam.test'}}"),
     );
     check(json!({"MtaStsMode": "None"}), &format!("{set} -MtaStsMode Opportunistic"));
+}
+
+/// Pasted in the order of the advice, nothing stops the partner's mail: the caution comes first, then one command.
+#[test]
+fn what_stops_mail_is_told_after_its_caution() {
+    #[track_caller]
+    fn check(patch: Value, expect: &str) {
+        let imported = import(&[("inbound.json", vec![inbound(patch)])]);
+        let judgement = Agreed::default().judge(&imported, Direction::Inbound);
+        let advice = &judgement.findings()[0].advice;
+        let command = format!("Then `Set-InboundConnector -Identity 'From Fabrikam' {expect}`.");
+        let at = advice.find(&command).unwrap_or_else(|| panic!("{advice}"));
+        assert!(advice.find("First agree on the date with the partner").unwrap() < at, "{advice}");
+        assert_eq!(advice.matches("Set-InboundConnector").count(), 1, "{advice}");
+    }
+    check(json!({"RestrictDomainsToCertificate": false}), "-RestrictDomainsToCertificate $true");
+    let both = "-TlsSenderCertificateName '*.fabrikam.test' -RestrictDomainsToCertificate $true";
+    check(json!({"TlsSenderCertificateName": null}), both);
+    check(json!({"TlsSenderCertificateName": "*.northwind.test"}), both);
 }
 
 #[test]

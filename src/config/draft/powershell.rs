@@ -2,11 +2,12 @@
 //!
 //! 1. The connector under test takes them itself where it can: no proof is better than one of the same object.
 //! 2. Where it cannot, a clone takes them that differs in nothing but domains and name.
+//! 3. What is there already is not added again.
 
-use super::canaries::{clone_name, domains, needs_clone, zone};
-use super::partner_domain;
+use super::canaries::{clone_name, domains, needs_clone};
+use super::ground::{Ground, domain_of};
 use crate::model::{
-    imported::{ConnectorType, Forced, Imported, OutboundRecord, PolicyMode},
+    imported::{ConnectorType, Forced, OutboundRecord, PolicyMode},
     requirement::Level,
 };
 use crate::wire::text::printable_within;
@@ -21,48 +22,59 @@ pub struct Script {
     pub remove: String,
 }
 
-pub(super) fn script(imported: &Imported, base: &str) -> Script {
+/// The scripts; none where nothing says below which domain the canaries are.
+pub(super) fn script(ground: &Ground<'_>) -> Option<Script> {
     let mut script = Script { add: String::new(), remove: String::new() };
-    for record in imported.outbound.iter().flatten() {
-        let is_partners = record.domains.iter().any(|one| partner_domain(imported, one).is_some());
+    for record in ground.imported.outbound.iter().flatten() {
+        let is_partners = ground.is_for_partners(&record.domains);
         if is_partners && record.connector_type != Some(ConnectorType::OnPremises) {
-            one(record, base, &mut script);
+            one(ground, record, &ground.zone(record)?, &mut script);
         }
     }
-    script
+    Some(script)
 }
 
-fn one(record: &OutboundRecord, base: &str, script: &mut Script) {
-    let list: Vec<String> =
-        domains(record, base).into_iter().map(|(_, domain)| quoted(&domain)).collect();
-    let list = list.join(",");
+fn one(ground: &Ground<'_>, record: &OutboundRecord, zone: &str, script: &mut Script) {
+    let all = domains(record, zone);
+    let is_there = |domain: &str| {
+        record.domains.iter().filter_map(domain_of).any(|there| there.as_str() == domain)
+    };
+    let listed = |domains: &mut dyn Iterator<Item = &String>| {
+        domains.map(|domain| quoted(domain)).collect::<Vec<_>>().join(",")
+    };
+    let list = listed(&mut all.iter().map(|(_, domain)| domain));
+    let new = listed(&mut all.iter().map(|(_, domain)| domain).filter(|one| !is_there(one)));
     let name = quoted(&record.name);
-    match needs_clone(record, base) {
+    match needs_clone(ground, record) {
         None => {
-            let _ = writeln!(
-                script.add,
-                "Set-OutboundConnector -Identity {name} -RecipientDomains @{{Add={list}}}"
-            );
+            if !new.is_empty() {
+                let _ = writeln!(
+                    script.add,
+                    "Set-OutboundConnector -Identity {name} -RecipientDomains @{{Add={new}}}"
+                );
+            }
             let _ = writeln!(
                 script.remove,
                 "Set-OutboundConnector -Identity {name} -RecipientDomains @{{Remove={list}}}"
             );
         }
         Some(why) => {
-            let _ = writeln!(script.add, "# A clone of {name}: {why}.");
             let clone = quoted(&clone_name(record));
-            let _ = writeln!(
-                script.add,
-                "New-OutboundConnector -Name {clone} {}",
-                parameters(record, base, &list)
-            );
+            if !ground.has_clone(record) {
+                let _ = writeln!(script.add, "# A clone of {name}: {why}.");
+                let _ = writeln!(
+                    script.add,
+                    "New-OutboundConnector -Name {clone} {}",
+                    parameters(record, zone, &list)
+                );
+            }
             let _ = writeln!(
                 script.remove,
                 "Remove-OutboundConnector -Identity {clone} -Confirm:$false"
             );
         }
     }
-    if record.rule_scoped == Some(true) {
+    if record.rule_scoped == Some(true) && !new.is_empty() {
         let _ = writeln!(
             script.add,
             "# {name} works through mail flow rules: add the canary domains to the RecipientDomainIs of the rule that sends mail to it."
@@ -70,17 +82,13 @@ fn one(record: &OutboundRecord, base: &str, script: &mut Script) {
     }
 }
 
-fn parameters(record: &OutboundRecord, base: &str, list: &str) -> String {
+fn parameters(record: &OutboundRecord, zone: &str, list: &str) -> String {
     let mut told = format!("-ConnectorType Partner -UseMXRecord $true -RecipientDomains {list}");
     match record.forced {
         Some(Forced::At(Level::Encrypt)) => told.push_str(" -TlsSettings EncryptionOnly"),
         Some(Forced::At(Level::Ca)) => told.push_str(" -TlsSettings CertificateValidation"),
         Some(Forced::At(Level::Name)) => {
-            let _ = write!(
-                told,
-                " -TlsSettings DomainValidation -TlsDomain '*.{}'",
-                zone(record, base)
-            );
+            let _ = write!(told, " -TlsSettings DomainValidation -TlsDomain '*.{zone}'");
         }
         Some(Forced::At(Level::Dane | Level::MtaSts | Level::Pinned) | Forced::Not) | None => {}
     }

@@ -1,7 +1,7 @@
 //! The words of a draft.
 
-use super::canaries::{clone_name, domains, level, needs_clone, zone};
-use super::partner_domain;
+use super::canaries::{clone_name, domains, host, level, needs_clone};
+use super::ground::Ground;
 use crate::model::{
     imported::{DomainPattern, Forced, Imported, InboundRecord, OutboundRecord, Platform},
     requirement::{Level, TlsVersion},
@@ -11,6 +11,19 @@ use crate::wire::{
     text::printable_within,
 };
 use std::{collections::BTreeSet, fmt::Write as _};
+
+/// Stands where nothing is known of our domains.
+pub(super) const CHANGE_ME: &str = "change-me.invalid";
+
+/// Where Exchange Online's mail comes from, as Microsoft publishes it.
+const EXCHANGE_NETWORKS: [&str; 6] = [
+    "40.92.0.0/15",
+    "40.107.0.0/16",
+    "52.100.0.0/14",
+    "104.47.0.0/17",
+    "2a01:111:f400::/48",
+    "2a01:111:f403::/48",
+];
 
 /// A text as TOML takes it.
 pub(super) fn text(text: &str) -> String {
@@ -62,7 +75,7 @@ pub(super) fn organisation(toml: &mut String, imported: &Imported, records: &str
         line(
             toml,
             format_args!(
-                "domains = [\"change-me.invalid\"]  # needs a person: our mail domains; Get-AcceptedDomain was not imported"
+                "domains = [\"{CHANGE_ME}\"]  # needs a person: our mail domains; Get-AcceptedDomain was not imported"
             ),
         );
     } else {
@@ -78,12 +91,7 @@ pub(super) fn organisation(toml: &mut String, imported: &Imported, records: &str
 }
 
 /// A rule for mail from us.
-pub(super) fn outbound(
-    toml: &mut String,
-    imported: &Imported,
-    record: &OutboundRecord,
-    base: &str,
-) {
+pub(super) fn outbound(toml: &mut String, ground: &Ground<'_>, record: &OutboundRecord) {
     line(
         toml,
         format_args!(
@@ -97,9 +105,8 @@ pub(super) fn outbound(
     line(toml, format_args!("name = {}", text(&record.name)));
     line(toml, format_args!("direction = \"outbound\""));
     requirement(toml, record);
-    if imported.platform == Platform::ExchangeOnline {
-        exchange(toml, imported);
-        from_us(toml, imported, record, base);
+    if ground.imported.platform == Platform::ExchangeOnline {
+        proved(toml, ground, record);
     } else {
         line(
             toml,
@@ -117,7 +124,7 @@ fn requirement(toml: &mut String, record: &OutboundRecord) {
             "needs a person: is this what was agreed? It is what the record says today"
         }
         Some(Forced::Not) => {
-            "needs a person: the record demands no TLS; this is the least an agreement can be"
+            "needs a person: the least an agreement can be, and more than the record says today, which demands no TLS: violated at the first run"
         }
         None => "needs a person: the export does not say what is demanded",
     };
@@ -133,22 +140,71 @@ fn requirement(toml: &mut String, record: &OutboundRecord) {
     }
 }
 
-/// What holds for all mail that Exchange Online sends.
-fn exchange(toml: &mut String, imported: &Imported) {
-    line(toml, format_args!("[connector.sender]"));
-    line(toml, format_args!("ehlo = [\"*.outbound.protection.outlook.com\"]"));
-    let expires = imported.transport.as_ref().and_then(|transport| transport.message_expires_after);
+/// What proves a rule for mail from us: its own canaries, or those of its clone.
+fn proved(toml: &mut String, ground: &Ground<'_>, record: &OutboundRecord) {
+    let Some(zone) = ground.zone(record) else {
+        line(
+            toml,
+            format_args!(
+                "# Needs a person: canaries; `mxwarden import exchange --canaries DOMAIN` drafts them for a connector that does not stand here yet."
+            ),
+        );
+        sender(toml, "");
+        timing(toml, ground, "");
+        return;
+    };
+    // What belongs to a clone that is not there yet stands behind `#`, like the clone.
+    let mut mark = "";
+    if let Some(why) = needs_clone(ground, record) {
+        mark = "#";
+        let clone = text(&clone_name(record));
+        line(
+            toml,
+            format_args!(
+                "# Needs a person: this connector cannot carry canaries, because {why}. Its clone does, once it is there."
+            ),
+        );
+        line(toml, format_args!("#proved_on = {clone}"));
+        line(toml, format_args!("#[[connector]]"));
+        line(toml, format_args!("#name = {clone}"));
+        line(toml, format_args!("#direction = \"outbound\""));
+        line(toml, format_args!("#level = \"{}\"", level(record)));
+        if level(record) == Level::Name {
+            line(toml, format_args!("#names = [\"*.{zone}\"]"));
+        }
+    }
+    sender(toml, mark);
+    timing(toml, ground, mark);
+    submit(toml, ground);
+    canaries(toml, record, &zone);
+}
+
+/// Both marks must fit: the networks alone are those of every other tenant's mail as well.
+fn sender(toml: &mut String, mark: &str) {
+    line(toml, format_args!("{mark}[connector.sender]"));
+    line(toml, format_args!("{mark}ehlo = [\"*.outbound.protection.outlook.com\"]"));
+    line(
+        toml,
+        format_args!(
+            "# Microsoft's published list as of 2026: compare it (https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges)."
+        ),
+    );
+    line(toml, format_args!("{mark}networks = {}", texts(EXCHANGE_NETWORKS)));
+}
+
+fn timing(toml: &mut String, ground: &Ground<'_>, mark: &str) {
+    let transport = ground.imported.transport.as_ref();
+    let expires = transport.and_then(|transport| transport.message_expires_after);
     if let Some(seconds) = expires.filter(|seconds| *seconds >= 12 * 3600) {
         // An hour beyond its end, so that a last attempt is not missed.
-        line(toml, format_args!("[connector.timing]"));
-        line(toml, format_args!("queue_lifetime = \"{}h\"", seconds.div_ceil(3600) + 1));
+        line(toml, format_args!("{mark}[connector.timing]"));
+        line(toml, format_args!("{mark}queue_lifetime = \"{}h\"", seconds.div_ceil(3600) + 1));
     }
 }
 
-/// What nobody but a person knows of a rule for mail from us.
-fn from_us(toml: &mut String, imported: &Imported, record: &OutboundRecord, base: &str) {
-    let ours = imported.accepted_domains.iter().flatten().next();
-    let ours = ours.map_or_else(|| "change-me.invalid".to_owned(), |ours| ours.domain.to_string());
+/// How probe mail enters: nobody but a person knows.
+fn submit(toml: &mut String, ground: &Ground<'_>) {
+    let ours = ground.our_domain().unwrap_or(CHANGE_ME);
     line(
         toml,
         format_args!(
@@ -165,55 +221,42 @@ fn from_us(toml: &mut String, imported: &Imported, record: &OutboundRecord, base
             "#oauth2 = {{ token_url = \"https://login.microsoftonline.com/TENANT/oauth2/v2.0/token\", client_id = \"…\", client_secret_file = \"…\", scope = \"https://outlook.office365.com/.default\" }}"
         ),
     );
-    match needs_clone(record, base) {
-        None => {
-            line(
-                toml,
-                format_args!(
-                    "# Needs a person: the canary domains, once they are among this connector's RecipientDomains."
-                ),
-            );
-            canary_lines(toml, record, base);
-        }
-        Some(why) => {
-            line(
-                toml,
-                format_args!(
-                    "# Needs a person: this connector cannot carry canaries, because {why}."
-                ),
-            );
-            line(
-                toml,
-                format_args!(
-                    "# Its clone does, once it is there; `proved_on` belongs above the tables of this connector."
-                ),
-            );
-            line(toml, format_args!("#proved_on = {}", text(&clone_name(record))));
-            line(
-                toml,
-                format_args!(
-                    "#[[connector]]\n#name = {}\n#direction = \"outbound\"\n#level = \"{}\"",
-                    text(&clone_name(record)),
-                    level(record)
-                ),
-            );
-            if level(record) == Level::Name {
-                line(toml, format_args!("#names = [\"*.{}\"]", zone(record, base)));
-            }
-            canary_lines(toml, record, base);
-        }
-    }
 }
 
-fn canary_lines(toml: &mut String, record: &OutboundRecord, base: &str) {
+/// The canary domains, and the receivers that take them.
+fn canaries(toml: &mut String, record: &OutboundRecord, zone: &str) {
+    let all = domains(record, zone);
+    line(
+        toml,
+        format_args!(
+            "# Needs a person: the canary domains, once they are among the RecipientDomains of this connector."
+        ),
+    );
     line(toml, format_args!("#[connector.canaries]"));
-    for (personality, domain) in domains(record, base) {
+    for (personality, domain) in &all {
         line(toml, format_args!("#{personality} = \"{domain}\""));
+    }
+    line(
+        toml,
+        format_args!(
+            "# Needs a person: {} addresses, one for each canary, in place of these; and the certificates that docs/verify.md asks for.",
+            all.len()
+        ),
+    );
+    // Those of other connectors have addresses of their own.
+    let before = toml.matches("[[canary]]").count();
+    for (at, (personality, domain)) in all.iter().enumerate() {
+        let at = (before + at) % 254;
+        line(toml, format_args!("#[[canary]]"));
+        line(toml, format_args!("#personality = \"{personality}\""));
+        line(toml, format_args!("#listen = [\"192.0.2.{}:25\"]", at + 1));
+        line(toml, format_args!("#domains = [\"{domain}\"]"));
+        line(toml, format_args!("#hostname = \"{}\"", host(*personality, zone)));
     }
 }
 
 /// A rule for mail to us.
-pub(super) fn inbound(toml: &mut String, imported: &Imported, record: &InboundRecord) {
+pub(super) fn inbound(toml: &mut String, ground: &Ground<'_>, record: &InboundRecord) {
     line(
         toml,
         format_args!(
@@ -229,7 +272,7 @@ pub(super) fn inbound(toml: &mut String, imported: &Imported, record: &InboundRe
     let doubt = match record.requires_tls {
         Some(true) => "needs a person: is this what was agreed? It is what the record says today",
         Some(false) => {
-            "needs a person: the record demands no TLS; this is the least an agreement can be"
+            "needs a person: the least an agreement can be, and more than the record says today, which demands no TLS: violated at the first run"
         }
         None => "needs a person: the export does not say what is demanded",
     };
@@ -239,8 +282,11 @@ pub(super) fn inbound(toml: &mut String, imported: &Imported, record: &InboundRe
         Some((name, Ok(_))) => {
             let doubt = match record.restricted_to_certificate {
                 Some(true) => "",
-                Some(false) | None => {
-                    "  # needs a person: named in the record, and not insisted on there"
+                Some(false) => {
+                    "  # needs a person: named in the record, and not insisted on there, as it is with RestrictDomainsToCertificate: violated at the first run"
+                }
+                None => {
+                    "  # needs a person: named in the record; whether it is insisted on, the export does not say"
                 }
             };
             line(toml, format_args!("client_names = {}{doubt}", texts([name])));
@@ -249,27 +295,27 @@ pub(super) fn inbound(toml: &mut String, imported: &Imported, record: &InboundRe
             line(
                 toml,
                 format_args!(
-                    "#client_names = []  # needs a person: TlsSenderCertificateName is {}",
+                    "#client_names = [\"*.{}\"]  # needs a person: TlsSenderCertificateName is {}",
+                    partner_of(ground, record),
                     comment(name)
                 ),
             );
         }
         None => {}
     }
-    to_us(toml, imported, record);
+    to_us(toml, ground, record);
+}
+
+/// The first domain of the partner's.
+fn partner_of(ground: &Ground<'_>, record: &InboundRecord) -> String {
+    let domain = record.domains.iter().find_map(|one| ground.partner_domain(one));
+    domain.map_or_else(|| "partner.invalid".to_owned(), ToString::to_string)
 }
 
 /// What nobody but a person knows of a rule for mail to us.
-fn to_us(toml: &mut String, imported: &Imported, record: &InboundRecord) {
-    let default = imported.accepted_domains.iter().flatten();
-    let default = default
-        .clone()
-        .find(|ours| ours.is_default == Some(true))
-        .or_else(|| default.clone().next());
-    let ours =
-        default.map_or_else(|| "change-me.invalid".to_owned(), |ours| ours.domain.to_string());
-    let partner = record.domains.iter().find_map(|one| partner_domain(imported, one));
-    let partner = partner.map_or_else(|| "partner.invalid".to_owned(), ToString::to_string);
+fn to_us(toml: &mut String, ground: &Ground<'_>, record: &InboundRecord) {
+    let ours = ground.our_domain().unwrap_or(CHANGE_ME);
+    let partner = partner_of(ground, record);
     line(
         toml,
         format_args!(
@@ -279,12 +325,14 @@ fn to_us(toml: &mut String, imported: &Imported, record: &InboundRecord) {
     line(toml, format_args!("#[connector.probe]"));
     line(toml, format_args!("#mail_from = \"tls-probe@{partner}\""));
     line(toml, format_args!("#rcpt_to = \"tls-probe@{ours}\""));
-    if imported.platform == Platform::ExchangeOnline {
+    if let (Platform::ExchangeOnline, Some(ours)) = (ground.imported.platform, ground.our_domain())
+    {
         // Whoever knows the tenant's own host may deliver there, whatever the MX records say.
         let tenant = format!("{}.mail.protection.outlook.com", ours.replace('.', "-"));
         line(toml, format_args!("#targets = [\"mx\", \"host:{tenant}\"]"));
     }
-    let keyed_on = if record.restricted_to_certificate == Some(true) {
+    let is_named = record.certificate_name.is_some();
+    let keyed_on = if is_named && record.restricted_to_certificate == Some(true) {
         "certificate"
     } else if record.restricted_to_addresses == Some(true) {
         "address"

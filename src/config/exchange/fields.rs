@@ -5,7 +5,7 @@
 use super::shape::sort;
 use crate::config::import::Remark;
 use crate::wire::text::printable_within;
-use jiff::{Timestamp, civil};
+use jiff::{SignedDuration, Timestamp, civil};
 use serde_json::{Map, Value};
 use std::{cell::RefCell, fmt::Display, path::Path, str::FromStr};
 
@@ -41,6 +41,9 @@ pub(super) struct Fields<'a> {
     before: usize,
 }
 
+/// How far the clock of the computer that exports may be ahead of ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
 const DEEPER: &str = "export it again with `ConvertTo-Json -Depth 5`";
 const AS_TEXT: &str =
     "export it with the module ExchangeOnlineManagement 3 or later, which writes words";
@@ -62,12 +65,21 @@ impl<'a> Fields<'a> {
         fields
     }
 
+    /// What stands beside the records of a file.
+    pub(super) fn around(file: &'a Path, record: &'a Map<String, Value>, told: &'a Told) -> Self {
+        let before = told.mistakes.borrow().len();
+        Self { file, name: String::new(), told, record, before }
+    }
+
     /// Whether nothing was wrong with this record so far.
     pub(super) fn are_good(&self) -> bool {
         self.told.mistakes.borrow().len() == self.before
     }
 
     fn place(&self, key: &str) -> String {
+        if self.name.is_empty() {
+            return key.to_owned();
+        }
         format!("{}: {key}", shown(&self.name))
     }
 
@@ -215,6 +227,20 @@ impl<'a> Fields<'a> {
             }
         }
         Some(parsed)
+    }
+
+    /// When it was exported, by its own word; none where it does not say.
+    pub(super) fn exported_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let value = self.find("ExportedAt")?;
+        let Some(at) = value.as_str().and_then(time) else {
+            self.mistake("ExportedAt", format!("`{}` is no time that is known", raw(value)), "");
+            return None;
+        };
+        if at > now + CLOCKS_DIFFER {
+            let hint = "one of the two clocks is wrong: set it, and export again";
+            self.mistake("ExportedAt", format!("{at} lies in the future"), hint);
+        }
+        Some(at.min(now))
     }
 
     /// A time, as REST, PowerShell 7 or Windows PowerShell writes it.

@@ -30,7 +30,7 @@ const MODES: [(&str, Option<u64>, PolicyMode); 3] = [
 ];
 
 /// What a selection of properties is told.
-const WHOLE: &str = "export whole records, without Select-Object";
+const WHOLE: &str = "export whole records, without a selection of properties";
 
 /// A rule for mail from us.
 pub(super) fn outbound(fields: &Fields<'_>) -> Option<OutboundRecord> {

@@ -1,7 +1,7 @@
 //! From the octets of an export to its records, in every shape PowerShell gives them.
 //!
 //! 1. UTF-8, or UTF-16 of either order where a BOM says so: Windows PowerShell's `>` writes the latter.
-//! 2. One object, a list of them, or a list wrapped in `value`.
+//! 2. One object, a list of them, or a list wrapped in `value`, beside which the time of the export may stand.
 //! 3. What kind of records they are is told by the properties that only this kind has.
 
 use crate::config::import::ExportFile;
@@ -51,35 +51,52 @@ pub(super) fn kind_of_empty(file: &ExportFile) -> Option<Kind> {
     marks.iter().find(|(mark, _)| name.contains(mark)).map(|(_, kind)| *kind)
 }
 
-/// The records of an export; why there are none, in words.
-pub(super) fn records(bytes: &[u8]) -> Result<Vec<Map<String, Value>>, String> {
+/// An export.
+pub(super) struct Export {
+    /// What stands beside the list of records, where that is wrapped.
+    pub(super) around: Map<String, Value>,
+    /// Its records.
+    pub(super) records: Vec<Map<String, Value>>,
+}
+
+/// Reads an export; why it is none, in words.
+pub(super) fn read(bytes: &[u8]) -> Result<Export, String> {
     let text = text(bytes)?;
+    // A session that has expired leaves such a file: it does not say that there are none.
     if text.trim().is_empty() {
-        return Ok(Vec::new());
+        let what = "is empty: the export failed, or there are none; then it must hold `[]`";
+        return Err(what.to_owned());
     }
+    let mut around = Map::new();
     let value: Value =
         serde_json::from_str(&text).map_err(|error| format!("is no JSON: {error}"))?;
     let items = match value {
         Value::Array(items) => items,
         Value::Object(mut object) => match (kind(&object), wrapped(&mut object)) {
-            (None, Some(items)) => items,
+            (None, Some(items)) => {
+                around = object;
+                items
+            }
             (None, None) | (Some(_), _) => vec![Value::Object(object)],
         },
         other => return Err(format!("holds {} where records belong", sort(&other))),
     };
-    items
-        .into_iter()
-        .map(|item| match item {
-            Value::Object(object) => Ok(object),
-            other => Err(format!("holds {} where a record belongs", sort(&other))),
-        })
-        .collect()
+    let records = items.into_iter().map(|item| match item {
+        Value::Object(object) => Ok(object),
+        other => Err(format!("holds {} where a record belongs", sort(&other))),
+    });
+    Ok(Export { around, records: records.collect::<Result<_, _>>()? })
 }
 
-/// `{ "value": [ … ] }`: what PowerShell 5.1 makes of some lists, and the REST service of all.
+/// `{ "value": [ … ] }`: what our own commands make, PowerShell 5.1 of some lists, and the REST service of all.
 fn wrapped(object: &mut Map<String, Value>) -> Option<Vec<Value>> {
     match object.get_mut("value") {
         Some(Value::Array(items)) => Some(std::mem::take(items)),
+        // PowerShell 5.1 again, within what we made.
+        Some(Value::Object(inner)) => match inner.get_mut("value") {
+            Some(Value::Array(items)) => Some(std::mem::take(items)),
+            _ => None,
+        },
         _ => None,
     }
 }

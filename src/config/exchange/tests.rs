@@ -8,7 +8,11 @@ use std::path::Path;
 
 fn file(name: &str) -> ExportFile {
     let path = Path::new("tests/data/exchange").join(name);
-    ExportFile { bytes: std::fs::read(&path).unwrap(), path: name.into() }
+    export(name, std::fs::read(&path).unwrap())
+}
+
+fn export(name: &str, bytes: impl Into<Vec<u8>>) -> ExportFile {
+    ExportFile { path: name.into(), bytes: bytes.into(), written_at: Timestamp::UNIX_EPOCH }
 }
 
 fn import(names: &[&str]) -> Result<Read, ImportErrors> {
@@ -67,8 +71,7 @@ fn what_is_absent_is_not_reported() {
 #[test]
 fn null_is_not_absent() {
     let take = |json: &str| {
-        let file = ExportFile { path: "outbound.json".into(), bytes: json.as_bytes().to_vec() };
-        let [record] = read(&[file], Timestamp::UNIX_EPOCH)
+        let [record] = read(&[export("outbound.json", json)], Timestamp::UNIX_EPOCH)
             .unwrap()
             .imported
             .outbound
@@ -126,13 +129,8 @@ fn a_connector_in_two_files_is_one() {
     assert_eq!(read.imported.inbound.unwrap().len(), 2);
     let errors = import(&["shape-object.json", "shape-list.json", "outbound.json"]);
     assert!(errors.is_ok(), "the same record, whatever its shape");
-    let changed = ExportFile {
-        path: "later.json".into(),
-        bytes: String::from_utf8(file("shape-object.json").bytes)
-            .unwrap()
-            .replace("DomainValidation", "EncryptionOnly")
-            .into_bytes(),
-    };
+    let text = String::from_utf8(file("shape-object.json").bytes).unwrap();
+    let changed = export("later.json", text.replace("DomainValidation", "EncryptionOnly"));
     let errors = super::read(&[file("outbound.json"), changed], Timestamp::UNIX_EPOCH).unwrap_err();
     assert!(
         errors.to_string().contains("later.json: To Fabrikam: Guid: stands in the files twice"),
@@ -141,16 +139,81 @@ fn a_connector_in_two_files_is_one() {
 }
 
 #[test]
-fn an_empty_export_says_that_there_is_none_where_its_name_says_of_what() {
-    let empty = |name: &str| {
-        let file = ExportFile { path: name.into(), bytes: Vec::new() };
-        read(&[file], Timestamp::UNIX_EPOCH).unwrap()
-    };
+fn an_empty_list_says_that_there_is_none_where_the_name_says_of_what() {
+    let empty = |name: &str| read(&[export(name, "[\r\n\r\n]")], Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!(empty("outbound.json").imported.outbound, Some(Vec::new()));
     assert_eq!(empty("x/Inbound.json").imported.inbound, Some(Vec::new()));
     let unsure = empty("export.json");
     assert_eq!((unsure.imported.outbound, unsure.imported.inbound), (None, None));
     assert_eq!(unsure.notes.len(), 1);
+}
+
+/// A session that has expired leaves a file without a word: that is not "there are none".
+#[test]
+fn a_file_that_holds_nothing_is_a_failed_export() {
+    for bytes in [&b""[..], b"\xef\xbb\xbf", b"\xff\xfe", b"\xef\xbb\xbf\r\n"] {
+        let errors = read(&[export("outbound.json", bytes)], Timestamp::UNIX_EPOCH).unwrap_err();
+        assert!(
+            errors.to_string().contains(
+                "outbound.json: is empty: the export failed, or there are none; then it must hold `[]`"
+            ),
+            "{errors}"
+        );
+    }
+}
+
+const NOW: &str = "2026-11-26T12:00:00Z";
+
+fn dated(files: &[(&str, &str)]) -> Result<(String, Dated), ImportErrors> {
+    let file = |(name, text): &(&str, &str)| ExportFile {
+        written_at: "2026-11-25T08:00:00.5Z".parse().unwrap(),
+        ..export(name, *text)
+    };
+    let files: Vec<ExportFile> = files.iter().map(file).collect();
+    let read = read(&files, NOW.parse().unwrap())?;
+    Ok((read.imported.exported_at.to_string(), read.imported.dated))
+}
+
+#[test]
+fn an_export_that_says_when_it_was_made_is_believed_and_the_oldest_counts() {
+    #[track_caller]
+    fn check(files: &[(&str, &str)], at: &str, expect: Dated) {
+        assert_eq!(dated(files).unwrap(), (at.to_owned(), expect));
+    }
+    let new = r#"{"ExportedAt": "2026-11-26T11:00:00.1234567Z", "value": []}"#;
+    let old = r#"{"value": [], "ExportedAt": "2026-08-01T11:00:00.1234567Z"}"#;
+    check(&[("outbound.json", new)], "2026-11-26T11:00:00Z", Dated::ByExport);
+    check(&[("outbound.json", new), ("rules.json", old)], "2026-08-01T11:00:00Z", Dated::ByExport);
+    // In each record, by another script.
+    let each = |at: &str| {
+        format!(
+            r#"[{{"DomainName": "a.test", "DomainType": "x"{at}}},
+        {{"DomainName": "b.test", "DomainType": "x", "ExportedAt": "2026-08-02T11:00:00Z"}}]"#
+        )
+    };
+    let all = each(r#", "ExportedAt": "2026-08-01T11:00:00Z""#);
+    check(&[("domains.json", &all)], "2026-08-01T11:00:00Z", Dated::ByExport);
+    check(&[("domains.json", &each(""))], "2026-08-02T11:00:00Z", Dated::ByFile);
+    // One that does not say has the time of its file.
+    check(&[("rules.json", "[]")], "2026-11-25T08:00:00Z", Dated::ByFile);
+    check(&[("outbound.json", new), ("rules.json", "[]")], "2026-11-25T08:00:00Z", Dated::ByFile);
+    check(&[("outbound.json", old), ("rules.json", "[]")], "2026-08-01T11:00:00Z", Dated::ByFile);
+    // Two clocks are never quite the same.
+    let ahead = r#"{"ExportedAt": "2026-11-26T12:04:00Z", "value": []}"#;
+    check(&[("outbound.json", ahead)], NOW, Dated::ByExport);
+}
+
+#[test]
+fn a_time_that_cannot_be_is_refused() {
+    #[track_caller]
+    fn check(at: &str, expect: &str) {
+        let text = format!(r#"{{"ExportedAt": {at}, "value": []}}"#);
+        let errors = dated(&[("rules.json", &text)]).unwrap_err().to_string();
+        assert!(errors.contains(&format!("rules.json: ExportedAt: {expect}")), "{errors}");
+    }
+    check(r#""2026-11-26T12:06:00Z""#, "2026-11-26T12:06:00Z lies in the future");
+    check(r#""11/26/2026 12:00""#, "`11/26/2026 12:00` is no time that is known");
+    check("null", "`null` is no time that is known");
 }
 
 #[test]
@@ -170,8 +233,7 @@ fn rules_domains_and_transport_are_read() {
 proptest! {
     #[test]
     fn nothing_in_a_file_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let file = ExportFile { path: "x".into(), bytes };
-        let _ = read(&[file], Timestamp::UNIX_EPOCH);
+        let _ = read(&[export("x", bytes)], Timestamp::UNIX_EPOCH);
     }
 
     /// Any value under any property is read or refused.
@@ -183,6 +245,6 @@ proptest! {
             serde_json::json!([[[1]]]), serde_json::json!({"a": 1}), serde_json::json!(false)];
         record[&key] = values[which].clone();
         let bytes = serde_json::to_vec(&record).unwrap();
-        let _ = read(&[ExportFile { path: "x".into(), bytes }], Timestamp::UNIX_EPOCH);
+        let _ = read(&[export("x", bytes)], Timestamp::UNIX_EPOCH);
     }
 }

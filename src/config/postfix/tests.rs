@@ -5,7 +5,11 @@ use crate::model::{
 };
 
 fn file(name: &str, text: &str) -> ExportFile {
-    ExportFile { path: name.into(), bytes: text.as_bytes().to_vec() }
+    ExportFile {
+        path: name.into(),
+        bytes: text.as_bytes().to_vec(),
+        written_at: Timestamp::UNIX_EPOCH,
+    }
 }
 
 fn import(postconf: &str, table: &str) -> Result<Read, ImportErrors> {

@@ -4,7 +4,7 @@
 //! one by the sender's domain; among several, for the closest.
 
 use super::{
-    Agreement, Seen, finding,
+    Agreement, Seen, finding, finding_with_care,
     names::{are_within, listed},
     on,
     repair::{quoted, set_inbound},
@@ -183,13 +183,13 @@ fn certificate(record: &InboundRecord, agreement: &Agreement<'_>, seen: &mut See
     );
     let Some(name) = &record.certificate_name else {
         if is_needed {
-            seen.findings.push(finding(
+            seen.findings.push(finding_with_care(
                 FindingId::ConnectorWeaker,
                 Severity::Violation,
                 &subject,
                 "no TlsSenderCertificateName: no certificate is asked for",
                 format!("a certificate for {wanted}"),
-                Some(repair),
+                &repair,
             ));
         }
         return;
@@ -197,13 +197,13 @@ fn certificate(record: &InboundRecord, agreement: &Agreement<'_>, seen: &mut See
     match (name.parse::<NamePattern>(), agreed) {
         (_, []) => {}
         (Ok(said), agreed) if are_within(std::slice::from_ref(&said), agreed) => {}
-        (Ok(_), agreed) => seen.findings.push(finding(
+        (Ok(_), agreed) => seen.findings.push(finding_with_care(
             FindingId::ConnectorWeaker,
             Severity::Violation,
             &subject,
             format!("TlsSenderCertificateName {name}"),
             listed(agreed),
-            Some(repair),
+            &repair,
         )),
         // Hybrid connectors write issuer and subject in full.
         (Err(_), _) => {
@@ -215,13 +215,13 @@ fn certificate(record: &InboundRecord, agreement: &Agreement<'_>, seen: &mut See
     }
     match record.restricted_to_certificate {
         Some(true) => {}
-        Some(false) => seen.findings.push(finding(
+        Some(false) => seen.findings.push(finding_with_care(
             FindingId::ConnectorCertNotRestricted,
             if is_needed { Severity::Violation } else { Severity::Warning },
             &subject,
             "RestrictDomainsToCertificate $false",
             "RestrictDomainsToCertificate $true",
-            Some(set_inbound(&record.name, "-RestrictDomainsToCertificate $true")),
+            &set_inbound(&record.name, "-RestrictDomainsToCertificate $true"),
         )),
         None if is_needed => {
             seen.incomplete(&subject, "RestrictDomainsToCertificate is not reported")

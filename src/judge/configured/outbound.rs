@@ -136,10 +136,7 @@ fn others(
             seen.findings.push(test_mode(record, severity));
         }
         if record.rule_scoped == Some(true) && import.rules.is_none() {
-            seen.incomplete(
-                &subject,
-                "only mail flow rules send mail to it, and they were not imported",
-            );
+            // That they are missing is told once, for all connectors.
             seen.findings.push(rule_scoped(record, Severity::Warning));
         } else if record.rule_scoped == Some(true) && !is_reached(import, record, domain) {
             seen.findings.push(rule_scoped(record, severity));

@@ -75,28 +75,57 @@ fn an_import_is_a_configuration_that_passes_its_check() {
     assert!(err.contains("Nothing was written"), "{err}");
 }
 
-/// What a person fills in is valid as well: the lines behind `#`.
+/// The lines behind `#`, each where it stands.
+fn uncommented(toml: &str) -> String {
+    let lines = toml.lines().map(|line| match line.strip_prefix('#') {
+        Some(key) if !key.starts_with(' ') => key,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A drafted line is valid where it stands, every one of them at once.
 #[test]
-fn what_needs_a_person_is_valid_once_it_is_filled_in() {
+fn what_needs_a_person_is_valid_once_it_is_uncommented() {
+    let weak = r#"[
+        {"Name": "To A", "RecipientDomains": ["a.test"], "TlsSettings": null, "UseMXRecord": true},
+        {"Name": "to-a", "RecipientDomains": ["*.b.test"], "TlsSettings": "DomainValidation", "TlsDomain": null},
+        {"Name": "C", "RecipientDomains": ["c.test"], "TlsSettings": "DomainValidation", "TlsDomain": "*.c.test"}]"#;
+    let into = r#"[
+        {"Name": "A", "SenderDomains": ["smtp:a.test;1"], "RequireTls": false, "RestrictDomainsToCertificate": true},
+        {"Name": "B", "SenderDomains": ["smtp:b.test;1"], "RestrictDomainsToCertificate": true,
+         "TlsSenderCertificateName": "<I>CN=x<S>CN=y"},
+        {"Name": "From C", "SenderDomains": ["smtp:c.test;1"], "RestrictDomainsToIPAddresses": true,
+         "SenderIPAddresses": ["192.0.2.0/24"]}]"#;
     let folder = folder(&EXCHANGE);
-    import_exchange(folder.path());
-    let path = folder.path().join("mxwarden.toml");
-    let toml = fs::read_to_string(&path).unwrap();
-    fs::write(folder.path().join("secret"), "geheim\n").unwrap();
-    let filled: Vec<String> = toml
-        .lines()
-        // Certificates and clones need more than a line.
-        .filter(|line| !line.contains("client_certificate") && !line.starts_with("#proved_on"))
-        .map(|line| match line.strip_prefix('#') {
-            Some(key) if !key.starts_with(' ') => {
-                key.replace("client_secret_file = \"…\"", "client_secret_file = \"secret\"")
-            }
-            _ => line.to_owned(),
-        })
-        .collect();
-    fs::write(&path, filled.join("\n")).unwrap();
-    let (code, _, err) = mxwarden(folder.path(), &["config", "check", "mxwarden.toml"]);
-    assert_eq!(code, Some(0), "{err}");
+    fs::write(folder.path().join("weak-outbound.json"), weak).unwrap();
+    fs::write(folder.path().join("weak-inbound.json"), into).unwrap();
+    let few = ["weak-outbound.json", "weak-inbound.json"];
+    let with_domains = ["weak-outbound.json", "weak-inbound.json", "domains.json"];
+    let with_canaries = ["weak-outbound.json", "weak-inbound.json", "--canaries", "canary.d.test"];
+    for (files, canaries) in
+        [(&FILES[..], 17), (&few, 0), (&with_domains, 23), (&with_canaries, 23)]
+    {
+        let args: Vec<&str> =
+            ["import", "exchange"].into_iter().chain(files.iter().copied()).collect();
+        let (code, toml, err) = mxwarden(folder.path(), &args);
+        assert_eq!(code, Some(0), "{err}");
+        let whole = uncommented(&toml);
+        let loaded = mxwarden::config::Config::parse(&whole, Path::new("mxwarden.toml"));
+        let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}\n{whole}"));
+        let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        assert!(warnings.is_empty(), "{warnings:?}\n{whole}");
+        assert_eq!(loaded.config.canaries.len(), canaries, "{whole}");
+        // A proof by the clone is a proof of the connector.
+        for connector in &loaded.config.outbound {
+            let prover = connector.proved_on.as_deref().unwrap_or(&connector.name);
+            let prover = loaded.config.outbound(prover).unwrap();
+            assert_eq!(prover.canaries.is_empty(), canaries == 0);
+            assert!(
+                !prover.sender.networks.is_empty() && prover.submit.is_some() | (canaries == 0)
+            );
+        }
+    }
 }
 
 #[test]
@@ -155,6 +184,77 @@ fn importing_again_keeps_what_was_edited_by_hand() {
     assert_eq!(mxwarden(folder.path(), &["config", "check", "mxwarden.toml"]).0, Some(0));
 }
 
+/// Nobody pastes a domain that nobody has.
+#[test]
+fn without_a_domain_for_canaries_no_script_is_printed() {
+    let folder = folder(&EXCHANGE);
+    let args = ["import", "exchange", "outbound.json", "inbound.json", "rules.json"];
+    let (code, toml, err) = mxwarden(folder.path(), &args);
+    assert_eq!(code, Some(0));
+    assert!(err.contains("give --canaries DOMAIN") && !err.contains("PowerShell"), "{err}");
+    assert!(!toml.contains("canary.example") && !err.contains("canary.example"), "{toml}{err}");
+    let args: Vec<&str> = args.into_iter().chain(["--canaries", "canary.contoso.test"]).collect();
+    let (_, _, err) = mxwarden(folder.path(), &args);
+    assert!(err.contains("'good.to-fabrikam.canary.contoso.test'"), "{err}");
+}
+
+/// The canaries stand under the connectors by now: they are no partners, and are not put there again.
+#[test]
+fn canary_domains_are_no_partners() {
+    #[track_caller]
+    fn check(folder: &Path, args: &[&str], config: &str) -> String {
+        let path = folder.join("mxwarden.toml");
+        fs::write(&path, config).unwrap();
+        let all: Vec<&str> = ["import", "exchange", "outbound.json", "rules.json"]
+            .into_iter()
+            .chain(args.iter().copied())
+            .collect();
+        let (code, out, err) = mxwarden(folder, &all);
+        assert_eq!(code, Some(0), "{err}");
+        let toml = fs::read_to_string(&path).unwrap();
+        assert_eq!(toml.matches("[[partner]]").count(), 1, "{toml}");
+        assert!(out.contains("left out: a canary's domain: good.x.test, notls.x.test"), "{out}");
+        out
+    }
+    let folder = folder(&["exchange/rules.json"]);
+    let outbound = r#"[
+        {"Name": "To A", "RecipientDomains": ["a.test", "good.x.test", "notls.x.test"], "TlsSettings": "EncryptionOnly", "UseMXRecord": true},
+        {"Name": "To A (canaries)", "RecipientDomains": ["good.x.test"], "TlsSettings": "EncryptionOnly", "UseMXRecord": true}]"#;
+    fs::write(folder.path().join("outbound.json"), outbound).unwrap();
+    let organisation = "[organisation]\nname = \"Contoso\"\ndomains = [\"contoso.test\"]\n";
+    let canaries = "[connector.canaries]\ngood = \"good.x.test\"\nno-starttls = \"notls.x.test\"\n";
+    let connector =
+        "[[connector]]\nname = \"To B\"\ndirection = \"outbound\"\nlevel = \"encrypt\"\n";
+    let with_output = ["-o", "mxwarden.toml"];
+    // In [connector.canaries], in [[canary]], in a draft that waits for a person, below --canaries.
+    check(folder.path(), &with_output, &format!("{organisation}{connector}{canaries}"));
+    let canary =
+        "[[canary]]\npersonality = \"good\"\ndomains = [\"good.x.test\", \"notls.x.test\"]\n";
+    check(folder.path(), &with_output, &format!("{organisation}{canary}"));
+    let drafted = canaries.replace("\n", "\n#");
+    check(folder.path(), &with_output, &format!("{organisation}#{drafted}\n"));
+    let out = check(folder.path(), &["-o", "mxwarden.toml", "--canaries", "x.test"], organisation);
+    // The clone is nobody's connector, and is not to be made again.
+    assert!(out.contains("TlsSettings EncryptionOnly  left out: a canary's domain\n"), "{out}");
+}
+
+/// Below our own domains nobody is a partner: docs/canaries.md asks for the entry of the canaries.
+#[test]
+fn what_lies_below_our_own_domains_is_no_partner() {
+    let folder = folder(&["postfix/postconf.txt", "postfix/tls_policy"]);
+    let table = folder.path().join("tls_policy");
+    let entries = fs::read_to_string(&table).unwrap();
+    let own = ".canary.contoso.test    secure match=nexthop:dot-nexthop\n";
+    fs::write(&table, format!("{entries}{own}")).unwrap();
+    let args = ["import", "postfix", "postconf.txt", "tls_policy", "-o", "mxwarden.toml"];
+    let (code, out, err) = mxwarden(folder.path(), &args);
+    assert_eq!(code, Some(0), "{err}");
+    let row = out.lines().find(|line| line.contains(".canary.contoso.test")).unwrap();
+    assert!(row.ends_with("left out: below our own domains"), "{out}");
+    let toml = fs::read_to_string(folder.path().join("mxwarden.toml")).unwrap();
+    assert!(!toml.contains("canary"), "{toml}");
+}
+
 #[test]
 fn an_old_export_is_old_whenever_it_is_imported() {
     let folder = folder(&EXCHANGE);
@@ -168,6 +268,78 @@ fn an_old_export_is_old_whenever_it_is_imported() {
     let (code, out, _) = mxwarden(folder.path(), &args);
     assert_eq!(code, Some(3), "{out}");
     assert!(out.contains("stale"), "{out}");
+}
+
+/// A copy is younger than what it holds, and the export says so itself.
+#[test]
+fn a_copy_makes_no_export_younger() {
+    let folder = folder(&EXCHANGE);
+    let verified = || {
+        import_exchange(folder.path());
+        let args = ["verify", "--config", "mxwarden.toml", "--claim", "inbound/configured"];
+        let (code, out, _) = mxwarden(folder.path(), &args);
+        (code, out)
+    };
+    let (code, out) = verified();
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains(", file dated 20") && !out.contains("exported at"), "{out}");
+    for file in FILES {
+        let path = folder.path().join(file);
+        let records = fs::read_to_string(&path).unwrap();
+        let records = records.trim();
+        let list =
+            if records.starts_with('[') { records.to_owned() } else { format!("[{records}]") };
+        let text = format!(r#"{{"ExportedAt": "2023-11-14T22:13:20.1234567Z", "value": {list}}}"#);
+        fs::write(&path, text).unwrap();
+    }
+    let (code, out) = verified();
+    assert_eq!(code, Some(3), "{out}");
+    assert!(out.contains("the records were exported at 2023-11-14T22:13:20Z"), "{out}");
+}
+
+/// A claim that is gone without a word would look like a partner without an agreement.
+#[test]
+fn an_import_that_forgets_a_file_is_refused() {
+    for (file, what) in [
+        ("outbound.json", "outbound/configured would not be claimed any more"),
+        ("inbound.json", "inbound/configured would not be claimed any more"),
+        ("rules.json", "the mail flow rules of the last import are no longer there"),
+        ("domains.json", "our own domains of the last import are no longer there"),
+        ("transport.json", "the transport settings of the last import"),
+    ] {
+        let folder = folder(&EXCHANGE);
+        import_exchange(folder.path());
+        let before = fs::read(folder.path().join("exchange.json")).unwrap();
+        let others = FILES.into_iter().filter(|one| *one != file);
+        let args: Vec<&str> =
+            ["import", "exchange", "-o", "mxwarden.toml"].into_iter().chain(others).collect();
+        let (code, out, err) = mxwarden(folder.path(), &args);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{file}");
+        assert!(err.contains(what) && err.contains("import all files at once"), "{err}");
+        assert_eq!(fs::read(folder.path().join("exchange.json")).unwrap(), before);
+        // Said so, it is let go.
+        fs::remove_file(folder.path().join("exchange.json")).unwrap();
+        assert_eq!(mxwarden(folder.path(), &args).0, Some(0), "{file}");
+    }
+}
+
+#[test]
+fn a_failed_export_is_no_tenant_without_connectors() {
+    let folder = folder(&EXCHANGE);
+    import_exchange(folder.path());
+    let before = fs::read(folder.path().join("exchange.json")).unwrap();
+    fs::write(folder.path().join("outbound.json"), b"\xef\xbb\xbf").unwrap();
+    let args: Vec<&str> =
+        ["import", "exchange"].into_iter().chain(FILES).chain(["-o", "mxwarden.toml"]).collect();
+    let (code, _, err) = mxwarden(folder.path(), &args);
+    assert_eq!(code, Some(2));
+    assert!(
+        err.contains(
+            "outbound.json: is empty: the export failed, or there are none; then it must hold `[]`"
+        ),
+        "{err}"
+    );
+    assert_eq!(fs::read(folder.path().join("exchange.json")).unwrap(), before);
 }
 
 #[test]
