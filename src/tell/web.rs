@@ -148,7 +148,7 @@ pub struct Shared {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
     /// One a configured claim.
-    pub standings: Vec<Standing>,
+    pub standings: Arc<Vec<Standing>>,
     /// What `/probe` may look at, wherever it lies.
     pub targets: Vec<Configured>,
     /// Whether we do our work.

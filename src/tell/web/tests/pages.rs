@@ -123,7 +123,7 @@ async fn the_page_is_a_matrix_worst_first_and_nothing_from_outside_is_markup() {
     let good = standing("Good", Claim::OUTBOUND_RECEIVER_OFFERS, State::Compliant);
     let unsure = standing("Unsure", Claim::OUTBOUND_RECEIVER_OFFERS, State::Unknown);
     running.snapshot.send_replace(Arc::new(Snapshot {
-        standings: vec![good, unsure, evil],
+        standings: Arc::new(vec![good, unsure, evil]),
         ..Snapshot::default()
     }));
     let page = running.get("/").await.body;
