@@ -4,7 +4,7 @@
 //! 2. [`Family::write`] appends all of it in the text format of Prometheus; a family without series says nothing.
 //!
 //! Gauges of the crate have a lock, a hash and copies of all their labels each, which pays where they live long. For
-//! five hundred partners these took forty times as long to make and write as this.
+//! five hundred partners these took several times as long to make and write as this does.
 //!
 //! Invariant: whatever a value holds, it stays inside its label.
 
