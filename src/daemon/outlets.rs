@@ -165,12 +165,12 @@ impl Outlets {
         self.record_what_waits();
         let is_time = self.shown_at.is_none_or(|at| at.elapsed() >= SNAPSHOTS);
         if (self.is_stale && is_time) || has_news {
-            let standings = standings();
-            self.show(&standings);
+            let standings = Arc::new(standings());
+            self.show(Arc::clone(&standings));
             match alerts {
                 Some(alerts) => {
                     let untold = std::mem::take(&mut self.untold);
-                    self.untold = alerts.on(Arc::new(standings), untold);
+                    self.untold = alerts.on(standings, untold);
                 }
                 // They are being begun anew.
                 None => {
@@ -239,15 +239,13 @@ impl Outlets {
     }
 
     /// Shows how every claim stands.
-    pub fn show(&mut self, standings: &[Standing]) {
+    pub fn show(&mut self, standings: Arc<Vec<Standing>>) {
         self.is_stale = false;
         self.shown_at = Some(Instant::now());
         let Scenery { targets, unclaimed, paces, canaries, channels } = &self.shown;
-        if let Err(error) = self.metrics.show(Shown { standings, paces, canaries, channels }) {
-            tracing::error!(%error, "the metrics do not show how the claims stand");
-        }
+        self.metrics.show(Shown { standings: Arc::clone(&standings), paces, canaries, channels });
         self.snapshot.send_replace(Arc::new(Snapshot {
-            standings: standings.to_vec(),
+            standings,
             targets: targets.clone(),
             unclaimed: unclaimed.clone(),
             readiness: Readiness {

@@ -173,7 +173,7 @@ impl Rota {
         rota.adopt();
         // Whoever looks before the first round sees every claim, and no proof that is too old.
         rota.books.age();
-        rota.outlets.show(&rota.books.standings());
+        rota.outlets.show(Arc::new(rota.books.standings()));
         rota
     }
 

@@ -2,6 +2,7 @@
 //!
 //! 1. [`Metrics::measure`] folds what the daemon measures into counters and histograms.
 //! 2. [`Metrics::show`] replaces everything that is said of partners by what stands now: who is gone leaves no series.
+//!    It only keeps it, because claims change more often than anybody asks.
 //! 3. [`Metrics::encode`] writes it all down, as of one instant. It reads `/proc` and is called off the runtime.
 //!
 //! Invariant: every series that can be known in advance is there from the first scrape on.
@@ -11,6 +12,7 @@
 mod make;
 mod probed;
 mod shown;
+mod text;
 
 pub use probed::{Probed, probed};
 
@@ -27,9 +29,10 @@ use make::Make;
 use prometheus::{
     Gauge, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
+use shown::Partners;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -105,10 +108,10 @@ pub struct Pace {
 }
 
 /// Everything that is shown, whole: what it does not name has no series.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Shown<'a> {
     /// One a configured claim, also where it was never looked at.
-    pub standings: &'a [Standing],
+    pub standings: Arc<Vec<Standing>>,
     /// One a claim that is configured for anybody.
     pub paces: &'a [Pace],
     /// The personalities of the configured canaries.
@@ -143,7 +146,7 @@ pub struct Metrics {
 #[derive(Debug)]
 struct Told {
     /// Of partners, and of nothing else.
-    partners: Registry,
+    partners: Arc<Partners>,
     canaries: BTreeSet<Personality>,
     channels: BTreeSet<String>,
     /// The last word of each canary.
@@ -217,7 +220,7 @@ impl Metrics {
                 "When the last round ended, in seconds since 1970; 0 before the first.",
             )?,
             told: Mutex::new(Told {
-                partners: Registry::new(),
+                partners: Arc::default(),
                 canaries: BTreeSet::new(),
                 channels: BTreeSet::new(),
                 up: BTreeMap::new(),
@@ -311,14 +314,12 @@ impl Metrics {
     }
 
     /// Shows this and nothing else. A scrape sees what was shown before, or all of this.
-    pub fn show(&self, shown: Shown<'_>) -> Result<(), MetricsError> {
-        // Made aside, so that a scrape waits for no more than the exchange.
-        let partners = shown::partners(&shown)?;
+    pub fn show(&self, shown: Shown<'_>) {
+        let Shown { standings, paces, canaries, channels } = shown;
         let mut told = self.told();
-        told.partners = partners;
-        self.show_canaries(&mut told, shown.canaries);
-        self.show_channels(&mut told, shown.channels);
-        Ok(())
+        told.partners = Arc::new(Partners { standings, paces: paces.to_vec() });
+        self.show_canaries(&mut told, canaries);
+        self.show_channels(&mut told, channels);
     }
 
     fn show_canaries(&self, told: &mut Told, canaries: &[Personality]) {
@@ -352,13 +353,15 @@ impl Metrics {
 
     /// Everything, in the text format of Prometheus. Blocks.
     pub fn encode(&self) -> Result<String, MetricsError> {
-        let (mut families, partners) = {
+        let (families, partners) = {
             let told = self.told();
-            (self.measured.gather(), told.partners.clone())
+            (self.measured.gather(), Arc::clone(&told.partners))
         };
         // What is shown of partners is replaced, never changed: nobody need wait while it is read.
-        families.extend(partners.gather());
-        TextEncoder::new().encode_to_string(&families).map_err(MetricsError::Encode)
+        let mut text =
+            TextEncoder::new().encode_to_string(&families).map_err(MetricsError::Encode)?;
+        partners.write(&mut text);
+        Ok(text)
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

@@ -159,7 +159,7 @@ pub trait Silences: Debug + Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
     /// One a configured claim.
-    pub standings: Vec<Standing>,
+    pub standings: Arc<Vec<Standing>>,
     /// What `/probe` may look at, wherever it lies.
     pub targets: Vec<Configured>,
     /// What is not claimed, in words, by partner.

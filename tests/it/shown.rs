@@ -14,7 +14,7 @@ use mxwarden::{
     },
     tell::metrics::{Build, Metrics, Pace, Shown},
 };
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 /// Two partners: Fabrikam, whose certificate has expired, and Woodgrove, with whom all is well.
 pub(crate) fn standings(now: jiff::Timestamp) -> Vec<Standing> {
@@ -83,20 +83,18 @@ fn endpoint(state: State, now: jiff::Timestamp) -> EndpointStanding {
 /// Metrics that show them.
 pub(crate) fn metrics(now: jiff::Timestamp) -> Metrics {
     let metrics = Metrics::new(Build { version: "0.1.0", revision: "abcdef" }).unwrap();
-    let standings = standings(now);
+    let standings = Arc::new(standings(now));
     let pace = Pace {
         claim: Claim::OUTBOUND_RECEIVER_OFFERS,
         interval: Duration::from_secs(3600),
         max_age: Duration::from_secs(6 * 3600),
     };
     metrics.measure(&Signal::CanaryUp { personality: Personality::Good, up: true });
-    metrics
-        .show(Shown {
-            standings: &standings,
-            paces: &[pace],
-            canaries: &[Personality::Good],
-            channels: &["postmaster".to_owned()],
-        })
-        .unwrap();
+    metrics.show(Shown {
+        standings,
+        paces: &[pace],
+        canaries: &[Personality::Good],
+        channels: &["postmaster".to_owned()],
+    });
     metrics
 }

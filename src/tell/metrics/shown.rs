@@ -7,95 +7,101 @@
 //!
 //! Invariant: where endpoints are left out, the worst are not among them, and the number left out is told.
 
-use super::{ENDPOINTS_PER_PARTNER, MetricsError, STATES, Shown, make::Make, seconds};
+use super::{ENDPOINTS_PER_PARTNER, Pace, STATES, seconds, text::Family};
 use crate::model::standing::{EndpointStanding, Leaf, Standing};
 use jiff::Timestamp;
-use prometheus::Registry;
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-pub(super) fn partners(shown: &Shown<'_>) -> Result<Registry, MetricsError> {
-    let registry = Registry::new();
-    let make = Make(&registry);
-    claims(&make, shown.standings)?;
-    facts(&make, shown.standings)?;
-    paces(&make, shown)?;
-    endpoints(&make, shown.standings)?;
-    Ok(registry)
+/// What is said of partners, before it is written down.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Partners {
+    pub(super) standings: Arc<Vec<Standing>>,
+    pub(super) paces: Vec<Pace>,
 }
 
-fn claims(make: &Make<'_>, standings: &[Standing]) -> Result<(), MetricsError> {
-    let state = make.gauges(
+impl Partners {
+    /// Appends all of it.
+    pub(super) fn write(&self, text: &mut String) {
+        claims(&self.standings, text);
+        facts(&self.standings, text);
+        paces(&self.paces, text);
+        endpoints(&self.standings, text);
+    }
+}
+
+fn claims(standings: &[Standing], text: &mut String) {
+    let mut state = Family::new(
         "mxwarden_claim_state",
         "1 for the state a claim is in, 0 for the others.",
-        &["partner", "claim", "state"],
-    )?;
-    let proven = make.reals(
+        ["claim", "partner", "state"],
+    );
+    let mut proven = Family::new(
         "mxwarden_claim_proven_timestamp_seconds",
         "The oldest fact that the last proof of a claim rests on, in seconds since 1970; 0 while it was never proved.",
-        &["partner", "claim"],
-    )?;
-    let since = make.reals(
+        ["claim", "partner"],
+    );
+    let mut since = Family::new(
         "mxwarden_claim_state_since_timestamp_seconds",
         "Since when a claim is in its state, in seconds since 1970.",
-        &["partner", "claim"],
-    )?;
+        ["claim", "partner"],
+    );
     for standing in standings {
-        let claim = standing.claim.to_string();
-        let labels = [standing.partner.as_str(), claim.as_str()];
+        let (partner, claim) = (standing.partner.as_str(), standing.claim.to_string());
         for one in STATES {
-            let [partner, claim] = labels;
-            let is_it = i64::from(one == standing.state);
-            state.with_label_values(&[partner, claim, one.as_str()]).set(is_it);
+            let is_it = f64::from(u8::from(one == standing.state));
+            state.set([&claim, partner, one.as_str()], is_it);
         }
-        proven.with_label_values(&labels).set(standing.proven_at.map_or(0.0, seconds));
-        since.with_label_values(&labels).set(seconds(standing.since));
+        proven.set([&claim, partner], standing.proven_at.map_or(0.0, seconds));
+        since.set([&claim, partner], seconds(standing.since));
     }
-    Ok(())
+    state.write(text);
+    proven.write(text);
+    since.write(text);
 }
 
-fn facts(make: &Make<'_>, standings: &[Standing]) -> Result<(), MetricsError> {
-    let findings = make.gauges(
+fn facts(standings: &[Standing], text: &mut String) {
+    let mut findings = Family::new(
         "mxwarden_finding",
         "How many findings of an id and severity a claim has.",
-        &["partner", "claim", "id", "severity"],
-    )?;
-    let obstacles = make.gauges(
+        ["claim", "id", "partner", "severity"],
+    );
+    let mut obstacles = Family::new(
         "mxwarden_obstacle",
         "How many obstacles of an id a claim has met.",
-        &["partner", "claim", "id"],
-    )?;
+        ["claim", "id", "partner"],
+    );
     for standing in standings {
-        let claim = standing.claim.to_string();
-        let (partner, claim) = (standing.partner.as_str(), claim.as_str());
+        let (partner, claim) = (standing.partner.as_str(), standing.claim.to_string());
         for finding in &standing.findings {
-            let labels = [partner, claim, finding.id.as_str(), finding.severity.as_str()];
-            findings.with_label_values(&labels).inc();
+            findings.count([&claim, finding.id.as_str(), partner, finding.severity.as_str()]);
         }
         for obstacle in &standing.obstacles {
-            obstacles.with_label_values(&[partner, claim, obstacle.id.as_str()]).inc();
+            obstacles.count([&claim, obstacle.id.as_str(), partner]);
         }
     }
-    Ok(())
+    findings.write(text);
+    obstacles.write(text);
 }
 
 /// Rules compare ages with these, so that they need not be written for each configuration.
-fn paces(make: &Make<'_>, shown: &Shown<'_>) -> Result<(), MetricsError> {
-    let interval = make.reals(
+fn paces(paces: &[Pace], text: &mut String) {
+    let mut interval = Family::new(
         "mxwarden_claim_interval_seconds",
         "How often a claim is looked at.",
-        &["claim"],
-    )?;
-    let max_age = make.reals(
+        ["claim"],
+    );
+    let mut max_age = Family::new(
         "mxwarden_claim_max_age_seconds",
         "How long a proof of a claim counts.",
-        &["claim"],
-    )?;
-    for pace in shown.paces {
+        ["claim"],
+    );
+    for pace in paces {
         let claim = pace.claim.to_string();
-        interval.with_label_values(&[&claim]).set(pace.interval.as_secs_f64());
-        max_age.with_label_values(&[&claim]).set(pace.max_age.as_secs_f64());
+        interval.set([&claim], pace.interval.as_secs_f64());
+        max_age.set([&claim], pace.max_age.as_secs_f64());
     }
-    Ok(())
+    interval.write(text);
+    max_age.write(text);
 }
 
 /// What labels tell apart: the host, empty where the target is an address, and the address.
@@ -158,46 +164,47 @@ fn by_partner(standings: &[Standing]) -> BTreeMap<&str, Vec<(Place, Seen<'_>)>> 
     sorted.collect()
 }
 
-fn endpoints(make: &Make<'_>, standings: &[Standing]) -> Result<(), MetricsError> {
-    let channel = make.gauges(
+fn endpoints(standings: &[Standing], text: &mut String) {
+    let mut channel = Family::new(
         "mxwarden_endpoint_channel",
         "Always 1; the channel an endpoint reached: none, plain, encrypted, trusted or matched.",
-        &["partner", "mx", "address", "channel"],
-    )?;
-    let tls_info = make.gauges(
+        ["address", "channel", "mx", "partner"],
+    );
+    let mut tls_info = Family::new(
         "mxwarden_endpoint_tls_info",
         "Always 1; the handshake of an endpoint.",
-        &["partner", "mx", "address", "version", "cipher_suite", "group"],
-    )?;
-    let not_after = make.reals(
+        ["address", "cipher_suite", "group", "mx", "partner", "version"],
+    );
+    let mut not_after = Family::new(
         "mxwarden_certificate_not_after_timestamp_seconds",
         "When the certificate of an endpoint ends, or ended, in seconds since 1970.",
-        &["partner", "mx", "address"],
-    )?;
-    let left_out = make.gauges(
+        ["address", "mx", "partner"],
+    );
+    let mut left_out = Family::new(
         "mxwarden_endpoints_left_out",
         "Endpoints of a partner that have no series, because it has too many.",
-        &["partner"],
-    )?;
+        ["partner"],
+    );
     for (partner, places) in by_partner(standings) {
         let over = places.len().saturating_sub(ENDPOINTS_PER_PARTNER);
-        left_out.with_label_values(&[partner]).set(i64::try_from(over).unwrap_or(i64::MAX));
+        left_out.set([partner], u32::try_from(over).unwrap_or(u32::MAX).into());
         for ((mx, address), seen) in places.iter().take(ENDPOINTS_PER_PARTNER) {
             let (mx, address) = (mx.as_str(), address.as_str());
             let reached = seen.endpoint.channel.as_str();
-            channel.with_label_values(&[partner, mx, address, reached]).set(1);
+            channel.set([address, reached, mx, partner], 1.0);
             if let Some(tls) = &seen.endpoint.tls {
                 let [version, suite, group] = handshake(tls.version, &tls.cipher_suite, &tls.group);
-                tls_info
-                    .with_label_values(&[partner, mx, address, &version, &suite, &group])
-                    .set(1);
+                tls_info.set([address, &suite, &group, mx, partner, &version], 1.0);
             }
             if let Some(leaf) = seen.leaf {
-                not_after.with_label_values(&[partner, mx, address]).set(seconds(leaf.not_after));
+                not_after.set([address, mx, partner], seconds(leaf.not_after));
             }
         }
     }
-    Ok(())
+    channel.write(text);
+    tls_info.write(text);
+    not_after.write(text);
+    left_out.write(text);
 }
 
 /// The labels of a handshake; what was not seen is empty.

@@ -82,7 +82,8 @@ fn endpoint(last: u8, state: State, not_after: Option<i64>) -> EndpointStanding 
     }
 }
 
-fn show(standings: &[Standing]) -> Shown<'_> {
+fn show(standings: &[Standing]) -> Shown<'static> {
+    let standings = Arc::new(standings.to_vec());
     Shown { standings, paces: &[], canaries: &[], channels: &[] }
 }
 
@@ -192,7 +193,7 @@ fn a_claim_is_there_before_it_was_ever_proved() {
     let metrics = Metrics::new(BUILD).unwrap();
     let mut never = standing("A", INBOUND, State::Unknown);
     never.looked_at = None;
-    metrics.show(show(&[never])).unwrap();
+    metrics.show(show(&[never]));
     let claim = "claim=\"inbound/receiver-offers\",partner=\"A\"";
     has(&metrics, &format!("mxwarden_claim_state{{{claim},state=\"unknown\"}} 1"));
     has(&metrics, &format!("mxwarden_claim_state{{{claim},state=\"compliant\"}} 0"));
@@ -210,7 +211,7 @@ fn findings_and_obstacles_are_counted_by_id() {
     claim.findings = vec![finding(Severity::Violation), finding(Severity::Violation)];
     claim.findings.push(finding(Severity::Info));
     claim.obstacles = vec![Obstacle::new(ObstacleId::ConnectTimeout, "mx", "")];
-    metrics.show(show(&[claim])).unwrap();
+    metrics.show(show(&[claim]));
     let of = "claim=\"outbound/receiver-offers\",id=\"cert-expired\",partner=\"A\"";
     has(&metrics, &format!("mxwarden_finding{{{of},severity=\"violation\"}} 2"));
     has(&metrics, &format!("mxwarden_finding{{{of},severity=\"info\"}} 1"));
@@ -231,26 +232,22 @@ fn who_is_gone_leaves_no_series() {
         interval: Duration::from_secs(3600),
         max_age: Duration::from_secs(6 * 3600),
     };
-    metrics
-        .show(Shown {
-            standings: &[gone, stays.clone()],
-            paces: &[pace(INBOUND), pace(Claim::OUTBOUND_RECEIVER_OFFERS)],
-            canaries: &[Personality::Good, Personality::Expired],
-            channels: &["mail".into(), "hook".into()],
-        })
-        .unwrap();
+    metrics.show(Shown {
+        standings: Arc::new(vec![gone, stays.clone()]),
+        paces: &[pace(INBOUND), pace(Claim::OUTBOUND_RECEIVER_OFFERS)],
+        canaries: &[Personality::Good, Personality::Expired],
+        channels: &["mail".into(), "hook".into()],
+    });
     has(&metrics, "mxwarden_claim_max_age_seconds{claim=\"outbound/receiver-offers\"} 21600");
     has(&metrics, "mxwarden_claim_interval_seconds{claim=\"outbound/receiver-offers\"} 3600");
     has(&metrics, "mxwarden_alerts_total{channel=\"hook\",outcome=\"dropped\"} 0");
     has(&metrics, "mxwarden_canary_up{personality=\"expired\"} 0");
-    metrics
-        .show(Shown {
-            standings: &[stays],
-            paces: &[pace(INBOUND)],
-            canaries: &[Personality::Good],
-            channels: &["mail".into()],
-        })
-        .unwrap();
+    metrics.show(Shown {
+        standings: Arc::new(vec![stays]),
+        paces: &[pace(INBOUND)],
+        canaries: &[Personality::Good],
+        channels: &["mail".into()],
+    });
     let text = metrics.encode().unwrap();
     for word in ["Gone", "outbound/receiver-offers", "hook", "canary_up{personality=\"expired"] {
         assert!(!text.contains(word), "{word}");
@@ -259,7 +256,7 @@ fn who_is_gone_leaves_no_series() {
     // Something late about what is gone brings it back at most until the next look.
     metrics.measure(&Signal::Alert { channel: "hook".into(), outcome: "told" });
     metrics.measure(&Signal::CanaryUp { personality: Personality::Expired, up: false });
-    metrics.show(show(&[])).unwrap();
+    metrics.show(show(&[]));
     has_none(&metrics, "mxwarden_alerts_total");
     has_none(&metrics, "mxwarden_canary_up");
     has_none(&metrics, "mxwarden_claim");
@@ -271,7 +268,7 @@ fn a_canary_may_speak_before_it_is_shown() {
     metrics.measure(&Signal::CanaryUp { personality: Personality::Good, up: true });
     has_none(&metrics, "mxwarden_canary_up");
     let canaries = [Personality::Good, Personality::WrongName];
-    metrics.show(Shown { canaries: &canaries, ..show(&[]) }).unwrap();
+    metrics.show(Shown { canaries: &canaries, ..show(&[]) });
     has(&metrics, "mxwarden_canary_up{personality=\"good\"} 1");
     has(&metrics, "mxwarden_canary_up{personality=\"wrong-name\"} 0");
     metrics.measure(&Signal::CanaryUp { personality: Personality::Good, up: false });
@@ -299,7 +296,7 @@ fn a_certificate_is_told_after_it_ended_and_when_it_was_not_seen_again() {
             key: None,
         })
         .into();
-    metrics.show(show(&[claim])).unwrap();
+    metrics.show(show(&[claim]));
     let text = metrics.encode().unwrap();
     // The third is no endpoint of the partner's any more.
     assert_eq!(
@@ -335,7 +332,7 @@ fn an_endpoint_of_two_claims_is_told_once_by_the_later_look_and_by_the_worse_of_
                 ..standing("A", claim, State::Unknown)
             })
             .collect();
-        metrics.show(show(&standings)).unwrap();
+        metrics.show(show(&standings));
         let text = metrics.encode().unwrap();
         let told = lines(&text, "mxwarden_endpoint_channel{");
         assert_eq!(told.len(), 1, "{told:?}");
@@ -356,7 +353,7 @@ fn of_too_many_endpoints_the_worst_are_kept_and_the_rest_is_counted() {
     claim.endpoints = (0..200).map(|last| endpoint(last, State::Compliant, Some(9000))).collect();
     claim.endpoints[77] = endpoint(77, State::Violated, None);
     claim.endpoints[199] = endpoint(199, State::Compliant, Some(100));
-    metrics.show(show(&[claim])).unwrap();
+    metrics.show(show(&[claim]));
     let text = metrics.encode().unwrap();
     let told = lines(&text, "mxwarden_endpoint_channel{");
     assert_eq!(told.len(), ENDPOINTS_PER_PARTNER);
@@ -368,7 +365,7 @@ fn of_too_many_endpoints_the_worst_are_kept_and_the_rest_is_counted() {
 #[test]
 fn a_name_from_outside_stays_inside_its_label() {
     let metrics = Metrics::new(BUILD).unwrap();
-    metrics.show(show(&[standing("a\"} 1\nevil \\", INBOUND, State::Compliant)])).unwrap();
+    metrics.show(show(&[standing("a\"} 1\nevil \\", INBOUND, State::Compliant)]));
     has_none(&metrics, "evil");
     has(&metrics, "mxwarden_endpoints_left_out{partner=\"a\\\"} 1\\nevil \\\\\"} 0");
 }
@@ -495,7 +492,7 @@ proptest! {
                     claim
                 })
                 .collect();
-            metrics.show(show(&standings)).unwrap();
+            metrics.show(show(&standings));
             let text = metrics.encode().unwrap();
             let series = text.lines().filter(|line| !line.starts_with('#')).count();
             let partners: BTreeSet<_> = round.iter().map(|(partner, _)| partner).collect();
@@ -508,7 +505,7 @@ proptest! {
     fn a_scrape_sees_one_state_a_claim(states in prop::collection::vec(0..3_usize, 1..20)) {
         let metrics = Metrics::new(BUILD).unwrap();
         for state in states {
-            metrics.show(show(&[standing("A", INBOUND, STATES[state])])).unwrap();
+            metrics.show(show(&[standing("A", INBOUND, STATES[state])]));
             let text = metrics.encode().unwrap();
             let told = lines(&text, "mxwarden_claim_state{");
             prop_assert_eq!(told.len(), 3);
@@ -524,11 +521,11 @@ fn a_scrape_beside_a_change_sees_all_of_it_or_nothing() {
         let of = |claim| standing(partner, claim, State::Compliant);
         Claim::all().map(of).collect::<Vec<_>>()
     });
-    metrics.show(show(&worlds[0])).unwrap();
+    metrics.show(show(&worlds[0]));
     std::thread::scope(|scope| {
         let showing = scope.spawn(|| {
             for turn in 0..200 {
-                metrics.show(show(&worlds[turn % 2])).unwrap();
+                metrics.show(show(&worlds[turn % 2]));
             }
         });
         while !showing.is_finished() {

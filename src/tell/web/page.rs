@@ -48,7 +48,7 @@ struct Row<'a> {
 /// Partners, the worst first; of those that are alike, by name.
 fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
     let mut partners: BTreeMap<&str, BTreeMap<Claim, &Standing>> = BTreeMap::new();
-    for standing in &snapshot.standings {
+    for standing in snapshot.standings.iter() {
         partners.entry(&standing.partner).or_default().insert(standing.claim, standing);
     }
     let rows = partners.into_iter().map(|(partner, claims)| {

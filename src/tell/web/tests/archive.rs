@@ -25,6 +25,7 @@ const NAME: &str = "Fäbrikam & Söhne/<b>100 %</b>?#+.";
 
 impl Running {
     fn stands(&self, standings: Vec<Standing>) {
+        let standings = Arc::new(standings);
         self.snapshot.send_replace(Arc::new(Snapshot { standings, ..Snapshot::default() }));
     }
 }

@@ -123,7 +123,7 @@ async fn the_page_is_a_matrix_worst_first_and_nothing_from_outside_is_markup() {
     let good = standing("Good", Claim::OUTBOUND_RECEIVER_OFFERS, State::Compliant);
     let unsure = standing("Unsure", Claim::OUTBOUND_RECEIVER_OFFERS, State::Unknown);
     running.snapshot.send_replace(Arc::new(Snapshot {
-        standings: vec![good, unsure, evil],
+        standings: Arc::new(vec![good, unsure, evil]),
         ..Snapshot::default()
     }));
     let page = running.get("/").await.body;
@@ -150,7 +150,7 @@ async fn who_is_muted_and_what_is_not_claimed_is_told() {
         start_with(WebPlan::loopback(), Mutes([("Silent".to_owned(), muted)].into())).await;
     let of = |name: &str| standing(name, Claim::OUTBOUND_RECEIVER_OFFERS, State::Violated);
     running.snapshot.send_replace(Arc::new(Snapshot {
-        standings: vec![of("Loud"), of("Silent")],
+        standings: vec![of("Loud"), of("Silent")].into(),
         unclaimed: [("Loud".to_owned(), "not claimed: <all> else".to_owned())].into(),
         ..Snapshot::default()
     }));
