@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::{
     canary::Personality,
-    imported::{DomainPattern, Imported, OutboundRecord},
+    imported::{DomainPattern, Imported, InboundRecord, OutboundRecord},
 };
 use crate::wire::name::Domain;
 use std::collections::BTreeSet;
@@ -108,6 +108,17 @@ impl<'a> Ground<'a> {
         let same = before.filter(|one| label(&one.name) == own).count();
         let number = if same == 0 { String::new() } else { format!("-{}", same + 1) };
         Some(format!("{own}{number}.{}", self.base.as_deref()?))
+    }
+
+    /// What an inbound record is called in the configuration, where both directions share their names.
+    pub(super) fn inbound_name(&self, record: &InboundRecord) -> String {
+        let is_taken =
+            |one: &OutboundRecord| one.name == record.name && self.is_for_partners(&one.domains);
+        if self.imported.outbound.iter().flatten().any(is_taken) {
+            format!("{} (inbound)", record.name)
+        } else {
+            record.name.clone()
+        }
     }
 
     /// Whether the clone of a connector is there already.

@@ -95,7 +95,7 @@ fn what_needs_a_person_is_valid_once_it_is_uncommented() {
         {"Name": "A", "SenderDomains": ["smtp:a.test;1"], "RequireTls": false, "RestrictDomainsToCertificate": true},
         {"Name": "B", "SenderDomains": ["smtp:b.test;1"], "RestrictDomainsToCertificate": true,
          "TlsSenderCertificateName": "<I>CN=x<S>CN=y"},
-        {"Name": "From C", "SenderDomains": ["smtp:c.test;1"], "RestrictDomainsToIPAddresses": true,
+        {"Name": "C", "SenderDomains": ["smtp:c.test;1"], "RestrictDomainsToIPAddresses": true,
          "SenderIPAddresses": ["192.0.2.0/24"]}]"#;
     let folder = folder(&EXCHANGE);
     fs::write(folder.path().join("weak-outbound.json"), weak).unwrap();
