@@ -156,12 +156,13 @@ impl Draft {
         record: &InboundRecord,
         names: &mut BTreeSet<String>,
     ) {
-        let became = if names.contains(&record.name) {
+        let name = ground.inbound_name(record);
+        let became = if names.contains(&name) {
             "kept as it stands"
         } else if !ground.is_for_partners(&record.domains) {
             nobodys(ground, &record.domains)
         } else {
-            names.insert(record.name.clone());
+            names.insert(name);
             write::inbound(&mut self.toml, ground, record);
             "new"
         };
@@ -228,19 +229,19 @@ fn partners(ground: &Ground<'_>, known: &Known, draft: &mut Draft) {
             known.partners.iter().find(|partner| partner.domains.contains(domain.as_str()))
         else {
             let name = write::free_name(domain.as_str(), &known.partner_names());
-            write::partner(&mut draft.toml, &name, domain, outbound, inbound);
+            write::partner(&mut draft.toml, ground, &name, domain, outbound, inbound);
             continue;
         };
         for (key, record, is_written) in [
-            ("outbound", outbound.map(|record| &record.name), partner.has_outbound),
-            ("inbound", inbound.map(|record| &record.name), partner.has_inbound),
+            ("outbound", outbound.map(|record| record.name.clone()), partner.has_outbound),
+            ("inbound", inbound.map(|record| ground.inbound_name(record)), partner.has_inbound),
         ] {
             if let (Some(record), false) = (record, is_written) {
                 let what = format!(
                     "partner {}: {key} = {} would claim what the record {} is for",
                     write::text(&partner.name),
-                    write::text(record),
-                    write::text(record),
+                    write::text(&record),
+                    write::text(&record),
                 );
                 draft.remarks.push(what);
             }

@@ -4,7 +4,10 @@ use super::{
     Known,
     canaries::{clone_name, label},
 };
-use crate::model::imported::{DomainPattern, Imported, OutboundRecord};
+use crate::model::{
+    canary::Personality,
+    imported::{DomainPattern, Imported, InboundRecord, OutboundRecord},
+};
 use crate::wire::name::Domain;
 use std::collections::BTreeSet;
 
@@ -33,9 +36,23 @@ impl<'a> Ground<'a> {
     pub(super) fn new(imported: &'a Imported, known: &'a Known, said: Option<&Domain>) -> Self {
         let mut ground = Self { imported, known, base: said.map(ToString::to_string) };
         if ground.base.is_none() {
+            ground.base = ground.drafted_base();
+        }
+        if ground.base.is_none() {
             ground.base = ground.our_domain().map(|ours| format!("canary.{ours}"));
         }
         ground
+    }
+
+    /// The domain that was said at an import before: `good.CONNECTOR.BASE` stands there.
+    fn drafted_base(&self) -> Option<String> {
+        let good = format!("{}.", Personality::Good);
+        let mut drafted = self.known.canaries.iter().filter_map(|one| one.strip_prefix(&good));
+        drafted.find_map(|zone| {
+            let (own, base) = zone.split_once('.')?;
+            let mut records = self.imported.outbound.iter().flatten();
+            records.any(|record| label(&record.name) == own).then(|| base.to_owned())
+        })
     }
 
     /// The mail domain of ours that addresses are drafted in; none where none is known.
@@ -91,6 +108,17 @@ impl<'a> Ground<'a> {
         let same = before.filter(|one| label(&one.name) == own).count();
         let number = if same == 0 { String::new() } else { format!("-{}", same + 1) };
         Some(format!("{own}{number}.{}", self.base.as_deref()?))
+    }
+
+    /// What an inbound record is called in the configuration, where both directions share their names.
+    pub(super) fn inbound_name(&self, record: &InboundRecord) -> String {
+        let is_taken =
+            |one: &OutboundRecord| one.name == record.name && self.is_for_partners(&one.domains);
+        if self.imported.outbound.iter().flatten().any(is_taken) {
+            format!("{} (inbound)", record.name)
+        } else {
+            record.name.clone()
+        }
     }
 
     /// Whether the clone of a connector is there already.

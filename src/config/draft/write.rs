@@ -267,7 +267,7 @@ pub(super) fn inbound(toml: &mut String, ground: &Ground<'_>, record: &InboundRe
         ),
     );
     line(toml, format_args!("[[connector]]"));
-    line(toml, format_args!("name = {}", text(&record.name)));
+    line(toml, format_args!("name = {}", text(&ground.inbound_name(record))));
     line(toml, format_args!("direction = \"inbound\""));
     let doubt = match record.requires_tls {
         Some(true) => "needs a person: is this what was agreed? It is what the record says today",
@@ -363,6 +363,7 @@ fn to_us(toml: &mut String, ground: &Ground<'_>, record: &InboundRecord) {
 /// The other side.
 pub(super) fn partner(
     toml: &mut String,
+    ground: &Ground<'_>,
     name: &str,
     domain: &Domain,
     outbound: Option<&OutboundRecord>,
@@ -412,11 +413,11 @@ pub(super) fn partner(
         }
     }
     for (key, name) in [
-        ("outbound", outbound.map(|record| &record.name)),
-        ("inbound", inbound.map(|record| &record.name)),
+        ("outbound", outbound.map(|record| record.name.clone())),
+        ("inbound", inbound.map(|record| ground.inbound_name(record))),
     ] {
         if let Some(name) = name {
-            line(toml, format_args!("{key} = {}", text(name)));
+            line(toml, format_args!("{key} = {}", text(&name)));
         }
     }
 }

@@ -95,7 +95,7 @@ fn what_needs_a_person_is_valid_once_it_is_uncommented() {
         {"Name": "A", "SenderDomains": ["smtp:a.test;1"], "RequireTls": false, "RestrictDomainsToCertificate": true},
         {"Name": "B", "SenderDomains": ["smtp:b.test;1"], "RestrictDomainsToCertificate": true,
          "TlsSenderCertificateName": "<I>CN=x<S>CN=y"},
-        {"Name": "From C", "SenderDomains": ["smtp:c.test;1"], "RestrictDomainsToIPAddresses": true,
+        {"Name": "C", "SenderDomains": ["smtp:c.test;1"], "RestrictDomainsToIPAddresses": true,
          "SenderIPAddresses": ["192.0.2.0/24"]}]"#;
     let folder = folder(&EXCHANGE);
     fs::write(folder.path().join("weak-outbound.json"), weak).unwrap();
@@ -196,6 +196,11 @@ fn without_a_domain_for_canaries_no_script_is_printed() {
     let args: Vec<&str> = args.into_iter().chain(["--canaries", "canary.contoso.test"]).collect();
     let (_, _, err) = mxwarden(folder.path(), &args);
     assert!(err.contains("'good.to-fabrikam.canary.contoso.test'"), "{err}");
+    // What was said once holds for the imports that come.
+    let with_output: Vec<&str> = args.iter().copied().chain(["-o", "mxwarden.toml"]).collect();
+    assert_eq!(mxwarden(folder.path(), &with_output).0, Some(0));
+    let (_, out, _) = mxwarden(folder.path(), &[&args[..5], &["-o", "mxwarden.toml"]].concat());
+    assert!(out.contains("'good.to-fabrikam.canary.contoso.test'"), "{out}");
 }
 
 /// The canaries stand under the connectors by now: they are no partners, and are not put there again.
