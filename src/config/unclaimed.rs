@@ -31,7 +31,7 @@ impl Config {
                 }
             }
             (Direction::Inbound, Statement::ReceiverEnforces) => "no [connector.probe]",
-            (Direction::Inbound, Statement::SenderEnforces) => "no [partner.echo]",
+            (Direction::Inbound, Statement::SenderEnforces) => "not in this version",
             (_, Statement::ReceiverOffers) => "no connector",
         }
     }
@@ -62,7 +62,7 @@ pub fn needs(claim: Claim) -> &'static str {
             "sender-enforces needs [connector.submit], [connector.canaries] and their [[canary]]"
         }
         (Direction::Inbound, Statement::SenderEnforces) => {
-            "sender-enforces needs an inbound connector of the partner, and [partner.echo]"
+            "sender-enforces of the partner needs an echo address, which is not in this version"
         }
     }
 }
@@ -94,7 +94,7 @@ mod tests {
         let both = told(&LEAST.replace("[[partner]]", inbound));
         assert!(both.starts_with("not claimed: configured (nothing imported), "), "{both}");
         assert!(both.contains("inbound/receiver-enforces (no [connector.probe])"), "{both}");
-        assert!(both.ends_with("inbound/sender-enforces (no [partner.echo])"), "{both}");
+        assert!(both.ends_with("inbound/sender-enforces (not in this version)"), "{both}");
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn an_import_is_a_configuration_that_passes_its_check() {
     golden("exchange/golden.toml", &toml);
     let (code, out, err) = mxwarden(folder.path(), &["config", "check", "mxwarden.toml"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    assert!(out.ends_with("valid: 2 partners, 4 connectors, 0 canaries\n"), "{out}");
+    assert!(out.contains(": valid: 2 partners, 4 connectors, 0 canaries\n"), "{out}");
     // Without -o the same is printed, and nothing is written.
     let args: Vec<&str> = ["import", "exchange"].into_iter().chain(FILES).collect();
     let (code, printed, err) = mxwarden(folder.path(), &args);
@@ -388,7 +388,7 @@ fn postfix_is_imported_by_the_same_door() {
     golden("postfix/golden.toml", &toml);
     let (code, out, err) = mxwarden(folder.path(), &["config", "check", "mxwarden.toml"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    assert!(out.ends_with("valid: 3 partners, 3 connectors, 0 canaries\n"), "{out}");
+    assert!(out.contains(": valid: 3 partners, 3 connectors, 0 canaries\n"), "{out}");
     let args = [
         "verify",
         "--config",
