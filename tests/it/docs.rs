@@ -22,6 +22,7 @@ const OTHERS: &[&str] = &[
     "install",
     "journalctl",
     "podman",
+    "scp",
     "sudo",
     "systemctl",
     "systemd-sysusers",
@@ -309,7 +310,10 @@ fn every_configuration_is_read() {
                     let read = toml::de::DeTable::parse(&block.text);
                     assert!(read.is_ok(), "{}: {}", block.place, read.unwrap_err());
                 }
-                other => assert_ne!(other, "", "{}: say what it is", block.place),
+                // A prompt before a command hides it from the tests.
+                other => {
+                    assert!(!["", "console"].contains(&other), "{}: say what it is", block.place)
+                }
             }
         }
     }
