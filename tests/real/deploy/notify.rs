@@ -9,7 +9,7 @@ use std::{
     ffi::OsStr,
     fs,
     os::unix::net::UnixDatagram,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// systemd's end of the socket.
@@ -65,11 +65,9 @@ fn systemd_hears_how_the_daemon_is() {
 
     assert_eq!(systemd.next(), ["READY=1"]);
     assert_eq!(daemon.page("/healthz").map(|(code, _)| code), Some(200), "it is what it says");
-    let begin = Instant::now();
     for _ in 0..5 {
         assert_eq!(systemd.next(), ["WATCHDOG=1"]);
     }
-    assert!(begin.elapsed() < Duration::from_secs(30), "a watchdog would have bitten long ago");
 
     daemon.signal("HUP");
     let first = systemd.hears_of_a_reload();
