@@ -5,12 +5,7 @@
 //! ready, whether it was taken or not; the end is told before it comes, and nothing behind it.
 
 use crate::daemon::{Daemon, free_address};
-use std::{
-    ffi::OsStr,
-    fs,
-    os::unix::net::UnixDatagram,
-    time::Duration,
-};
+use std::{ffi::OsStr, fs, os::unix::net::UnixDatagram, time::Duration};
 
 /// systemd's end of the socket.
 struct Systemd(UnixDatagram);
