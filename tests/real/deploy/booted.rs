@@ -5,7 +5,7 @@
 //! Test: the service comes up behind every lock of its unit, its secrets are shown to it, canaries take port 25 without a
 //! capability, a reload is one, who dies or hangs is started anew, a mistake in the configuration is not, and it stops in order.
 
-use super::run;
+use super::{one_canary, run};
 use std::{
     fs::{self, File},
     os::unix::fs::symlink,
@@ -29,24 +29,6 @@ ehlo = "probe.contoso.test"
 resolvers = ["127.0.0.1:53"]
 [http]
 read_token_file = "$CREDENTIALS_DIRECTORY/secrets_read-token"
-[[connector]]
-name = "to-banks"
-direction = "outbound"
-level = "encrypt"
-[connector.submit]
-url = "smtp+plain://127.0.0.1:1"
-from = "tls-probe@contoso.test"
-[connector.canaries]
-good = "good.canary.test"
-[[canary]]
-personality = "good"
-listen = ["127.0.0.9:25"]
-domains = ["good.canary.test"]
-hostname = "mx.good.canary.test"
-[[partner]]
-name = "Fabrikam"
-domains = ["fabrikam.test"]
-outbound = "to-banks"
 "#;
 
 /// A file of the checkout.
@@ -208,7 +190,7 @@ fn installed() -> Host {
     host.must(install);
     host.must(&commands("## 4. With systemd"));
     host.must(&format!(
-        "cat >/etc/mxwarden/mxwarden.toml <<'END'\n{CONFIG}END\n\
+        "cat >/etc/mxwarden/mxwarden.toml <<'END'\n{CONFIG}{}END\n\
          echo a-token >/etc/mxwarden/secrets/read-token; chmod 600 /etc/mxwarden/secrets/read-token\n\
          mkdir /etc/systemd/system/mxwarden.service.d /etc/systemd/system/mxwarden-canary.socket.d\n\
          printf '{}' >/etc/systemd/system/mxwarden-canary.socket.d/here.conf\n\
@@ -216,6 +198,7 @@ fn installed() -> Host {
          systemd-tmpfiles --create mxwarden.conf\n\
          systemctl daemon-reload\n\
          systemctl --quiet enable --now mxwarden-canary.socket mxwarden",
+        one_canary("127.0.0.9:25"),
         SOCKET.escape_default(),
         PATIENCE.escape_default(),
     ));

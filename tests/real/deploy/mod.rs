@@ -38,3 +38,29 @@ fn silent(command: &mut Command) -> String {
     );
     out
 }
+
+/// What the configuration says of one canary that listens here, of its connector and of a partner under that.
+fn one_canary(listen: &str) -> String {
+    format!(
+        r#"
+[[connector]]
+name = "to-banks"
+direction = "outbound"
+level = "encrypt"
+[connector.submit]
+url = "smtp+plain://127.0.0.1:1"
+from = "tls-probe@contoso.test"
+[connector.canaries]
+good = "good.canary.test"
+[[canary]]
+personality = "good"
+listen = ["{listen}"]
+domains = ["good.canary.test"]
+hostname = "mx.good.canary.test"
+[[partner]]
+name = "Fabrikam"
+domains = ["fabrikam.test"]
+outbound = "to-banks"
+"#
+    )
+}

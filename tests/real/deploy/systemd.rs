@@ -4,7 +4,7 @@
 //! Test: a canary answers at a port that systemd opened for it; `systemd-analyze verify` has nothing to say; the exposure is 2.0 or less, with the drop-in for port 25 too, and what
 //! is not closed is argued in the unit; the user and the directories are what the unit needs.
 
-use super::{run, shipped, silent};
+use super::{one_canary, run, shipped, silent};
 use serde_json::Value;
 use std::{
     fs,
@@ -162,26 +162,8 @@ domains = ["contoso.test"]
 resolvers = ["{dns}"]
 [http]
 listen = "{http}"
-[[connector]]
-name = "to-banks"
-direction = "outbound"
-level = "encrypt"
-[connector.submit]
-url = "smtp+plain://127.0.0.1:1"
-from = "tls-probe@contoso.test"
-[connector.canaries]
-good = "good.canary.test"
-[[canary]]
-personality = "good"
-listen = ["{at}"]
-domains = ["good.canary.test"]
-hostname = "mx.good.canary.test"
-[[partner]]
-name = "Fabrikam"
-domains = ["fabrikam.test"]
-outbound = "to-banks"
 "#
-    );
+    ) + &one_canary(&at.to_string());
     let file = folder.path().join("mxwarden.toml");
     fs::write(&file, config).unwrap();
     let mut activated = Command::new("systemd-socket-activate")
