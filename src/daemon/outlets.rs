@@ -67,8 +67,8 @@ pub struct Outlets {
 /// What is shown beside the standings.
 #[derive(Debug, Default)]
 struct Scenery {
-    targets: Vec<Configured>,
-    unclaimed: BTreeMap<String, String>,
+    targets: Arc<Vec<Configured>>,
+    unclaimed: Arc<BTreeMap<String, String>>,
     paces: Vec<Pace>,
     canaries: Vec<crate::model::canary::Personality>,
     channels: Vec<String>,
@@ -139,8 +139,8 @@ impl Outlets {
             Pace { claim, interval: times.interval, max_age: times.max_age }
         };
         self.shown = Scenery {
-            targets: targets_of(config),
-            unclaimed: unclaimed_of(config),
+            targets: Arc::new(targets_of(config)),
+            unclaimed: Arc::new(unclaimed_of(config)),
             paces: Claim::all().filter(|claim| claims.contains(claim)).map(pace).collect(),
             canaries: config.canaries.iter().map(|canary| canary.personality).collect(),
             channels: config.alerting.channels.iter().map(|channel| channel.name.clone()).collect(),
@@ -246,8 +246,8 @@ impl Outlets {
         self.metrics.show(Shown { standings: Arc::clone(&standings), paces, canaries, channels });
         self.snapshot.send_replace(Arc::new(Snapshot {
             standings,
-            targets: targets.clone(),
-            unclaimed: unclaimed.clone(),
+            targets: Arc::clone(targets),
+            unclaimed: Arc::clone(unclaimed),
             readiness: Readiness {
                 config_loaded: true,
                 store: self.health(),

@@ -186,8 +186,7 @@ fn finding(
 fn stops_mail(id: FindingId) -> bool {
     matches!(
         id,
-        FindingId::ConnectorCertNotRestricted
-            | FindingId::ConnectorDisabled
+        FindingId::ConnectorDisabled
             | FindingId::ConnectorMissing
             | FindingId::ConnectorNotPartner
             | FindingId::ConnectorPolicyOff

@@ -161,9 +161,9 @@ pub struct Snapshot {
     /// One a configured claim.
     pub standings: Arc<Vec<Standing>>,
     /// What `/probe` may look at, wherever it lies.
-    pub targets: Vec<Configured>,
+    pub targets: Arc<Vec<Configured>>,
     /// What is not claimed, in words, by partner.
-    pub unclaimed: BTreeMap<String, String>,
+    pub unclaimed: Arc<BTreeMap<String, String>>,
     /// Whether we do our work.
     pub readiness: Readiness,
 }

@@ -17,7 +17,8 @@ fn snapshot() -> Snapshot {
             configured("A", "known.test", Level::Name),
             configured("B", "known.test", Level::Encrypt),
             configured("A", "[10.0.0.1]:2525", Level::Name),
-        ],
+        ]
+        .into(),
         ..Snapshot::default()
     }
 }

@@ -109,9 +109,10 @@ async fn probes_and_orders_are_bounded_and_who_leaves_makes_room() {
         target: "a.test".parse().unwrap(),
         requirement: Requirement::of(crate::model::requirement::Level::Name),
     };
-    running
-        .snapshot
-        .send_replace(Arc::new(Snapshot { targets: vec![configured], ..Snapshot::default() }));
+    running.snapshot.send_replace(Arc::new(Snapshot {
+        targets: vec![configured].into(),
+        ..Snapshot::default()
+    }));
     let mut first = running.connect().await;
     first.write_all(b"GET /probe?target=a.test HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut asked = running.orders.recv().await.unwrap();

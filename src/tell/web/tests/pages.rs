@@ -151,7 +151,7 @@ async fn who_is_muted_and_what_is_not_claimed_is_told() {
     let of = |name: &str| standing(name, Claim::OUTBOUND_RECEIVER_OFFERS, State::Violated);
     running.snapshot.send_replace(Arc::new(Snapshot {
         standings: vec![of("Loud"), of("Silent")].into(),
-        unclaimed: [("Loud".to_owned(), "not claimed: <all> else".to_owned())].into(),
+        unclaimed: Arc::new([("Loud".to_owned(), "not claimed: <all> else".to_owned())].into()),
         ..Snapshot::default()
     }));
     let words = "muted until 2026-03-02 02:00 UTC: moves &lt;b&gt;its servers";
@@ -173,7 +173,7 @@ fn configured(target: &str) -> Arc<Snapshot> {
         target: target.parse().unwrap(),
         requirement: Requirement::of(Level::Name),
     };
-    Arc::new(Snapshot { targets: vec![configured], ..Snapshot::default() })
+    Arc::new(Snapshot { targets: vec![configured].into(), ..Snapshot::default() })
 }
 
 fn report(state: State) -> ClaimReport {
